@@ -1,0 +1,40 @@
+/** The names of the environment variables a function may have, and how they are read. infra/ imports the names. */
+
+import { PostroomError } from './faults.ts'
+
+/** Names by function stand in infra/postroom-stack.ts; values come from the template, on AWS and locally alike. */
+export const environmentNames = {
+  mainTable: 'MAIN_TABLE',
+  secretsTable: 'SECRETS_TABLE',
+  mailBucket: 'MAIL_BUCKET',
+  tokenKeyArn: 'TOKEN_KEY_ARN',
+  oauthAppsSecretArn: 'OAUTH_APPS_SECRET_ARN',
+  eventsTopicArn: 'EVENTS_TOPIC_ARN',
+  outboundQueueUrl: 'OUTBOUND_QUEUE_URL',
+  outboundDeadLetterUrl: 'OUTBOUND_DEAD_LETTER_URL',
+  pollQueueUrl: 'POLL_QUEUE_URL',
+  /** Origin under which people reach `/connect` and providers reach `/oauth`, without a slash at the end. */
+  publicUrl: 'PUBLIC_URL',
+  /** JSON object of provider entries that replace or add to the built-in ones (provider.ts). */
+  providers: 'PROVIDERS',
+  /** JSON list of the URLs a connect session may name as `returnUrl`. */
+  returnUrls: 'RETURN_URLS',
+  pollIntervalMinutes: 'POLL_INTERVAL_MINUTES',
+} as const
+
+export type EnvironmentName = keyof typeof environmentNames
+
+/**
+ * Reads one variable. Only the "built once at cold start" part of a handler may call this.
+ * @throws PostroomError `configuration_invalid` if the variable is absent or empty
+ */
+export function readEnvironment(name: EnvironmentName): string {
+  const variable = environmentNames[name]
+  const value = process.env[variable]
+  if (!value) {
+    throw new PostroomError('configuration_invalid', {
+      errors: [{ field: variable, rule: 'must be set', found: '' }],
+    })
+  }
+  return value
+}

@@ -1,0 +1,2 @@
+import { z } from 'zod'
+export const providerOverridesSchema = z.record(z.string(), z.looseObject({}))

@@ -1,0 +1,28 @@
+/** What an owner may set at deploy time: the `postroom` object in cdk.json's context, or `-c postroom='{…}'`. */
+
+import { z } from 'zod'
+import { providerOverridesSchema } from '../functions/channel/provider.ts'
+
+const configurationSchema = z.strictObject({
+  /** Origin people see, if a domain of your own stands before the HTTP API. Without a slash at the end. */
+  publicUrl: z.url({ protocol: /^https$/ }).optional(),
+  /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
+  returnUrls: z.array(z.url()).default([]),
+  /** How often a mailbox is polled, in minutes. */
+  pollIntervalMinutes: z.union([z.literal(1), z.literal(5), z.literal(15), z.literal(60)]).default(5),
+  /** Provider entries that replace or add to the built-in ones. */
+  providers: providerOverridesSchema.default({}),
+})
+
+export type PostroomConfiguration = z.infer<typeof configurationSchema>
+
+/**
+ * Checks the configuration once, at synth.
+ * @throws Error that names each field, the rule and the value found
+ */
+export function readConfiguration(context: unknown): PostroomConfiguration {
+  const given = typeof context === 'string' ? JSON.parse(context) : (context ?? {})
+  const result = configurationSchema.safeParse(given)
+  if (result.success) return result.data
+  throw new Error(`Cannot read the context "postroom" of cdk.json:\n${z.prettifyError(result.error)}`)
+}

@@ -1,0 +1,77 @@
+/** What must survive: tables, mail, the key that wraps token keys, the OAuth apps' credentials. */
+
+import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
+import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { Construct } from 'constructs'
+import { indexNames, keyNames } from '../functions/channel/table-names.ts'
+
+const string = (name: string) => ({ name, type: AttributeType.STRING })
+
+export class DataStack extends Stack {
+  readonly main: TableV2
+  readonly secrets: TableV2
+  readonly mail: Bucket
+  readonly tokenKey: Key
+  readonly oauthApps: Secret
+
+  constructor(scope: Construct, id: string, props: StackProps) {
+    super(scope, id, props)
+
+    const tableDefaults = {
+      partitionKey: string(keyNames.partition),
+      sortKey: string(keyNames.sort),
+      billing: Billing.onDemand(),
+      encryption: TableEncryptionV2.dynamoOwnedKey(),
+      timeToLiveAttribute: keyNames.expiresAtSeconds,
+      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      deletionProtection: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    }
+
+    // Channels, sessions, messages, queue rows, events, slots. Both indexes hold keys only: an update that
+    // moves no index key costs no index write.
+    this.main = new TableV2(this, 'Main', {
+      ...tableDefaults,
+      globalSecondaryIndexes: [
+        {
+          indexName: indexNames.listing,
+          partitionKey: string(keyNames.listingPartition),
+          sortKey: string(keyNames.listingSort),
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+        {
+          indexName: indexNames.due,
+          partitionKey: string(keyNames.duePartition),
+          sortKey: string(keyNames.dueSort),
+          projectionType: ProjectionType.KEYS_ONLY,
+        },
+      ],
+    })
+
+    // Tokens, OAuth verifiers and wrapped data keys: a table of its own, so that IAM can tell
+    // "may read channels" from "may read tokens".
+    this.secrets = new TableV2(this, 'Secrets', tableDefaults)
+
+    this.tokenKey = new Key(this, 'TokenKey', {
+      description: 'Wraps the data keys under which Postroom encrypts OAuth tokens',
+      enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+
+    this.mail = new Bucket(this, 'Mail', {
+      encryption: BucketEncryption.S3_MANAGED,
+      blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
+      enforceSSL: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+    })
+
+    this.oauthApps = new Secret(this, 'OAuthApps', {
+      description: 'OAuth client ids and secrets by provider, as JSON in the format of POSTROOM_APPS',
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+  }
+}

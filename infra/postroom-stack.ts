@@ -1,0 +1,177 @@
+/** The system in the order data flows: events out, mail out, mail in, the people and apps that call it. */
+
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { HttpApi, HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import { Topic } from 'aws-cdk-lib/aws-sns'
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import type { Construct } from 'constructs'
+import type { PostroomConfiguration } from './configuration.ts'
+import type { DataStack } from './data-stack.ts'
+import { PostroomFunction } from './postroom-function.ts'
+
+export interface PostroomStackProps extends StackProps {
+  data: DataStack
+  configuration: PostroomConfiguration
+}
+
+/** How long one drain may run: one SMTP session, including a slow server's wait after the final dot. */
+const sendTimeoutSeconds = 300
+const fetchTimeoutSeconds = 120
+
+export class PostroomStack extends Stack {
+  constructor(scope: Construct, id: string, props: PostroomStackProps) {
+    super(scope, id, props)
+    const { data, configuration } = props
+
+    // Every change, for the app: its queue, Lambda or webhook subscribes here.
+    const events = new Topic(this, 'Events', { enforceSSL: true })
+
+    const http = new HttpApi(this, 'Http', { description: 'Postroom: connect pages and API' })
+    const publicUrl = configuration.publicUrl ?? http.apiEndpoint
+
+    const queue = (name: string, visibilitySeconds: number, maxReceiveCount: number) => {
+      const defaults = {
+        encryption: QueueEncryption.SQS_MANAGED,
+        enforceSSL: true,
+        removalPolicy: RemovalPolicy.RETAIN,
+      }
+      const deadLetters = new Queue(this, `${name}DeadLetters`, {
+        ...defaults,
+        retentionPeriod: Duration.days(14),
+      })
+      const main = new Queue(this, name, {
+        ...defaults,
+        // Lambda refuses a queue whose messages come back while the function may still run.
+        visibilityTimeout: Duration.seconds(visibilitySeconds),
+        retentionPeriod: Duration.days(14),
+        deadLetterQueue: { queue: deadLetters, maxReceiveCount },
+      })
+      return { main, deadLetters }
+    }
+
+    // Mail out: message documents and doorbells → send.
+    const outbound = queue('Outbound', sendTimeoutSeconds + 60, 5)
+    // Mail in: batches of mailboxes → fetch. A lost batch is made anew at the mailboxes' next slot.
+    const poll = queue('Poll', fetchTimeoutSeconds + 60, 2)
+
+    const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
+    const announcing = { eventsTopicArn: events.topicArn }
+    const tokens = {
+      secretsTable: data.secrets.tableName,
+      tokenKeyArn: data.tokenKey.keyArn,
+      oauthAppsSecretArn: data.oauthApps.secretArn,
+      providers: JSON.stringify(configuration.providers),
+    }
+    const ringing = { outboundQueueUrl: outbound.main.queueUrl, pollQueueUrl: poll.main.queueUrl }
+    const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
+
+    const send = new PostroomFunction(this, 'Send', {
+      folder: 'send',
+      timeoutSeconds: sendTimeoutSeconds,
+      memoryMegabytes: 512,
+      environment: {
+        ...tables,
+        ...announcing,
+        ...tokens,
+        ...ringing,
+        outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
+      },
+    })
+    send.addEventSource(new SqsEventSource(outbound.main, { batchSize: 10, reportBatchItemFailures: true }))
+
+    const fetch = new PostroomFunction(this, 'Fetch', {
+      folder: 'fetch',
+      timeoutSeconds: fetchTimeoutSeconds,
+      memoryMegabytes: 512,
+      environment: { ...tables, ...announcing, ...tokens },
+    })
+    fetch.addEventSource(new SqsEventSource(poll.main, { batchSize: 1, reportBatchItemFailures: true }))
+
+    const schedule = new PostroomFunction(this, 'Schedule', {
+      folder: 'schedule',
+      timeoutSeconds: 50,
+      memoryMegabytes: 256,
+      environment: { mainTable: tables.mainTable, ...announcing, ...ringing, ...polling },
+    })
+    new Schedule(this, 'EveryMinute', {
+      schedule: ScheduleExpression.rate(Duration.minutes(1)),
+      target: new LambdaInvoke(schedule, { retryAttempts: 0 }),
+      description: 'Finds mailboxes to poll, overdue outbox rows and unannounced events',
+    })
+
+    const connect = new PostroomFunction(this, 'Connect', {
+      folder: 'connect',
+      timeoutSeconds: 29,
+      memoryMegabytes: 512,
+      environment: { ...tables, ...announcing, ...tokens, ...ringing, ...polling, publicUrl },
+    })
+    const connectIntegration = new HttpLambdaIntegration('ConnectIntegration', connect)
+    http.addRoutes({
+      path: '/connect/{ticket}',
+      methods: [HttpMethod.GET, HttpMethod.POST],
+      integration: connectIntegration,
+    })
+    http.addRoutes({
+      path: '/oauth/{provider}/callback',
+      methods: [HttpMethod.GET],
+      integration: connectIntegration,
+    })
+
+    const api = new PostroomFunction(this, 'Api', {
+      folder: 'api',
+      timeoutSeconds: 29,
+      memoryMegabytes: 512,
+      environment: {
+        ...tables,
+        ...announcing,
+        ...ringing,
+        ...polling,
+        publicUrl,
+        providers: tokens.providers,
+        returnUrls: JSON.stringify(configuration.returnUrls),
+      },
+    })
+    http.addRoutes({
+      path: '/v1/{proxy+}',
+      methods: [HttpMethod.ANY],
+      integration: new HttpLambdaIntegration('ApiIntegration', api),
+      authorizer: new HttpIamAuthorizer(),
+    })
+
+    // Permissions, function by function. Only connect, send and fetch may open tokens.
+    for (const fn of [connect, api, send, schedule, fetch]) {
+      data.main.grantReadWriteData(fn)
+      events.grantPublish(fn)
+    }
+    for (const fn of [connect, send, fetch]) {
+      data.secrets.grantReadWriteData(fn)
+      data.tokenKey.grantEncryptDecrypt(fn)
+      data.oauthApps.grantRead(fn)
+    }
+    data.mail.grantReadWrite(api)
+    data.mail.grantReadWrite(send)
+    data.mail.grantReadWrite(fetch)
+    for (const fn of [connect, api, schedule]) {
+      outbound.main.grantSendMessages(fn)
+      poll.main.grantSendMessages(fn)
+    }
+    outbound.deadLetters.grantSendMessages(send)
+
+    new CfnOutput(this, 'Url', { value: publicUrl, description: 'Origin of connect pages and API' })
+    new CfnOutput(this, 'OutboundQueueUrl', {
+      value: outbound.main.queueUrl,
+      description: 'Takes message documents from apps that prefer SQS to HTTP',
+    })
+    new CfnOutput(this, 'OutboundDeadLetterUrl', { value: outbound.deadLetters.queueUrl })
+    new CfnOutput(this, 'EventsTopicArn', { value: events.topicArn, description: 'Every change, as it happens' })
+    new CfnOutput(this, 'OAuthAppsSecretArn', {
+      value: data.oauthApps.secretArn,
+      description: 'Put your OAuth client ids and secrets here',
+    })
+  }
+}
