@@ -1,1 +1,78 @@
-export async function handler(event: unknown) { return { statusCode: 200, body: JSON.stringify({ f: 'api', event }) } }
+/** The app's HTTP API under /v1. API Gateway has checked who calls before any of this runs. */
+
+import type { AcceptServices } from '../channel/accept.ts'
+import type { ActivationServices } from '../channel/activation.ts'
+import { openChannels } from '../channel/channels.ts'
+import { eventLog, jsonVariable, mailStore, mainTable, providers, queues } from '../channel/clients.ts'
+import { openConnectSessions } from '../channel/connect-sessions.ts'
+import { readEnvironment } from '../channel/environment.ts'
+import type { Events } from '../channel/events.ts'
+import { asPostroomError } from '../channel/faults.ts'
+import { openHealth } from '../channel/health.ts'
+import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { openMessages } from '../channel/messages.ts'
+import { openOutbox } from '../channel/outbox.ts'
+import { openSlots } from '../channel/slots.ts'
+import { openThreads } from '../channel/threads.ts'
+import { channelRoutes } from './channel-routes.ts'
+import { connectSessionRoutes } from './connect-session-routes.ts'
+import { eventRoutes } from './event-routes.ts'
+import { messageRoutes } from './message-routes.ts'
+import { findRoute, type Route } from './route.ts'
+
+export interface ApiServices extends AcceptServices, ActivationServices {
+  events: Events
+  publicUrl: string
+  /** Exact URLs a browser may return to. */
+  returnUrls: string[]
+}
+
+// called by AWS
+let services: ApiServices | undefined
+export async function handler(request: HttpRequest): Promise<HttpAnswer> {
+  services ??= buildServices()
+  return api(request, services)
+}
+
+// runs once, on cold start: the only place that reads the environment
+function buildServices(): ApiServices {
+  const main = mainTable()
+  const mail = mailStore()
+  const now = Date.now
+  const channels = openChannels({ main })
+  const events = eventLog(main)
+  return {
+    channels,
+    events,
+    mail,
+    sessions: openConnectSessions({ main, now }),
+    messages: openMessages({ main, mail }),
+    outbox: openOutbox({ main }),
+    threads: openThreads({ main }),
+    slots: openSlots({ main }),
+    health: openHealth({ channels, events, now }),
+    queues: queues(),
+    providers: providers(),
+    publicUrl: readEnvironment('publicUrl'),
+    returnUrls: (jsonVariable('returnUrls') as unknown[]).map(String),
+    pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
+    now,
+  }
+}
+
+const routes: Route[] = [...connectSessionRoutes, ...channelRoutes, ...messageRoutes, ...eventRoutes]
+
+// runs for every request
+export async function api(request: HttpRequest, services: ApiServices): Promise<HttpAnswer> {
+  const { method } = request.requestContext.http
+  try {
+    const { route, parameters } = findRoute(routes, method, request.rawPath)
+    return await route.answer({ request, parameters, services })
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    if (error.row.status >= 500) log({ event: 'api_failed', method, path: request.rawPath, ...errorForLog(error) })
+    return problem(error)
+  }
+}
+

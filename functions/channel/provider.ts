@@ -1,2 +1,161 @@
+/** What is special about a mail provider stands in its entry here, and nowhere else. */
+
 import { z } from 'zod'
-export const providerOverridesSchema = z.record(z.string(), z.looseObject({}))
+import { PostroomError } from './faults.ts'
+import { parseInput } from './input.ts'
+
+/** Plain http is for a sandbox on this machine; anything else must be https. */
+function isSafeUrl(text: string): boolean {
+  const host = text.replace(/\{(tid|tenant)\}/g, 'placeholder')
+  if (!URL.canParse(host)) return false
+  const url = new URL(host)
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname))
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
+}
+
+const endpoint = z.string().refine(isSafeUrl, { message: 'must be an https URL (http only on loopback)' })
+
+const mailServer = z.strictObject({
+  host: z.string().min(1),
+  port: z.int().min(1).max(65535),
+  /** `tls` from the first byte, or `starttls`, which must succeed. Never without. */
+  security: z.enum(['tls', 'starttls']),
+})
+
+const providerSchema = z.strictObject({
+  displayName: z.string().min(1),
+  /** `iss` of the id_token; `{tid}` stands for the token's own tenant. */
+  issuer: endpoint,
+  /** Other spellings of `issuer` the provider is known to use. */
+  issuerAliases: z.array(z.string()).optional(),
+  authorizationEndpoint: endpoint,
+  tokenEndpoint: endpoint,
+  jwksUri: endpoint,
+  revocationEndpoint: endpoint.nullable(),
+  scopes: z.array(z.string().min(1)).min(1),
+  /** The end of the granted scope's name that opens each protocol. */
+  mailScopes: z.strictObject({ imap: z.string().min(1), smtp: z.string().min(1) }),
+  authorizationParameters: z.record(z.string(), z.string()),
+  /** Claims that together name the account for ever, and are its key. Never `email`. */
+  identity: z
+    .array(z.string().min(1))
+    .min(1)
+    .refine(claims => !claims.includes('email'), { message: 'must not hold email: it is no proof of identity' }),
+  /** Claims that may hold the XOAUTH2 user name, best first. */
+  loginClaims: z.array(z.string().min(1)).min(1),
+  imap: mailServer,
+  smtp: mailServer,
+  /** Whether the provider puts what is sent by SMTP into Sent by itself. */
+  savesSentCopies: z.boolean(),
+  limits: z.strictObject({
+    smtpConnections: z.int().min(1),
+    messagesPerMinute: z.int().min(1),
+    messageBytes: z.int().min(1024),
+  }),
+})
+
+export type ProviderEntry = z.infer<typeof providerSchema>
+export type MailServer = z.infer<typeof mailServer>
+export type Providers = Record<string, ProviderEntry>
+
+const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
+  message: 'must be lower-case letters, digits and dashes',
+})
+
+/** Format of POSTROOM_PROVIDERS: an entry that replaces a built-in one inherits what it leaves out. */
+export const providerOverridesSchema = z.record(providerId, providerSchema.partial())
+
+/**
+ * Sources: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow,
+ * https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
+ * https://developers.google.com/identity/protocols/oauth2/web-server,
+ * https://developers.google.com/workspace/gmail/imap/imap-smtp
+ */
+const builtIn: Providers = {
+  microsoft: {
+    displayName: 'Microsoft 365',
+    issuer: 'https://login.microsoftonline.com/{tid}/v2.0',
+    authorizationEndpoint: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize',
+    tokenEndpoint: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
+    jwksUri: 'https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys',
+    revocationEndpoint: null,
+    scopes: [
+      'openid',
+      'profile',
+      'email',
+      'offline_access',
+      'https://outlook.office.com/IMAP.AccessAsUser.All',
+      'https://outlook.office.com/SMTP.Send',
+    ],
+    mailScopes: { imap: 'IMAP.AccessAsUser.All', smtp: 'SMTP.Send' },
+    authorizationParameters: { prompt: 'select_account' },
+    identity: ['tid', 'oid'],
+    // Exchange's SMTP takes only the token's UPN; the `email` claim may be a proxy address (founding story).
+    loginClaims: ['preferred_username', 'upn', 'email'],
+    imap: { host: 'outlook.office365.com', port: 993, security: 'tls' },
+    smtp: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
+    savesSentCopies: true,
+    limits: { smtpConnections: 3, messagesPerMinute: 30, messageBytes: 26_214_400 },
+  },
+  google: {
+    displayName: 'Google',
+    issuer: 'https://accounts.google.com',
+    issuerAliases: ['accounts.google.com'],
+    authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
+    tokenEndpoint: 'https://oauth2.googleapis.com/token',
+    jwksUri: 'https://www.googleapis.com/oauth2/v3/certs',
+    revocationEndpoint: 'https://oauth2.googleapis.com/revoke',
+    scopes: ['openid', 'profile', 'email', 'https://mail.google.com/'],
+    mailScopes: { imap: 'https://mail.google.com/', smtp: 'https://mail.google.com/' },
+    // Without both, Google gives a refresh token only at the very first consent.
+    authorizationParameters: { access_type: 'offline', prompt: 'select_account consent' },
+    identity: ['iss', 'sub'],
+    loginClaims: ['email'],
+    imap: { host: 'imap.gmail.com', port: 993, security: 'tls' },
+    smtp: { host: 'smtp.gmail.com', port: 465, security: 'tls' },
+    savesSentCopies: true,
+    limits: { smtpConnections: 2, messagesPerMinute: 20, messageBytes: 26_214_400 },
+  },
+}
+
+/**
+ * The built-in entries with the owner's overrides laid over them.
+ * @throws PostroomError `configuration_invalid` naming the entry's field, the rule and the value found
+ */
+export function mergeProviders(overrides: unknown): Providers {
+  const given = parseInput(providerOverridesSchema, overrides, 'configuration_invalid')
+  const merged: Providers = { ...builtIn }
+  for (const [id, entry] of Object.entries(given)) {
+    merged[id] = parseInput(providerSchema, { ...builtIn[id], ...entry }, 'configuration_invalid')
+  }
+  return merged
+}
+
+/** @throws PostroomError `provider_unknown` */
+export function providerOf(providers: Providers, id: string): ProviderEntry {
+  const entry = Object.hasOwn(providers, id) ? providers[id] : undefined
+  if (entry) return entry
+  throw new PostroomError('provider_unknown', {
+    errors: [{ field: 'provider', rule: `must be one of ${Object.keys(providers).join(', ')}`, found: id.slice(0, 40) }],
+  })
+}
+
+/** Puts a tenant into an endpoint's template. Endpoints without `{tenant}` stay as they are. */
+export function tenantUrl(template: string, tenant: string): string {
+  return template.replace('{tenant}', encodeURIComponent(tenant))
+}
+
+const oauthAppSchema = z.strictObject({
+  clientId: z.string().min(1),
+  clientSecret: z.string().min(1),
+  /** Where people sign in: `common`, `organizations`, `consumers` or one tenant's id. */
+  tenant: z.string().min(1).default('common'),
+})
+
+export type OAuthApp = z.infer<typeof oauthAppSchema>
+
+/** Format of POSTROOM_APPS and of the OAuthApps secret. */
+export const oauthAppsSchema = z.record(providerId, oauthAppSchema)

@@ -1,1 +1,71 @@
-export async function handler(event: unknown) { return { statusCode: 200, body: JSON.stringify({ f: 'connect', event }) } }
+/** Public HTTP: a mailbox owner's way from the connect link through the provider's consent to a channel. */
+
+import { eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
+import { openChannels } from '../channel/channels.ts'
+import { openConnectSessions } from '../channel/connect-sessions.ts'
+import { readEnvironment } from '../channel/environment.ts'
+import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import { openHealth } from '../channel/health.ts'
+import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { openSlots } from '../channel/slots.ts'
+import { type BeginServices, showConnectPage, startConsent } from './begin.ts'
+import { type CallbackServices, finishConsent } from './callback.ts'
+import { failurePage } from './page.ts'
+
+export type ConnectServices = BeginServices & CallbackServices
+
+// called by AWS
+let services: ConnectServices | undefined
+export async function handler(request: HttpRequest): Promise<HttpAnswer> {
+  services ??= buildServices()
+  return connect(request, services)
+}
+
+// runs once, on cold start: the only place that reads the environment
+function buildServices(): ConnectServices {
+  const main = mainTable()
+  const now = Date.now
+  const { secrets, seal, apps, grants, providers } = secretServices()
+  const channels = openChannels({ main })
+  return {
+    sessions: openConnectSessions({ main, now }),
+    channels,
+    slots: openSlots({ main }),
+    health: openHealth({ channels, events: eventLog(main), now }),
+    queues: queues(),
+    secrets,
+    seal,
+    apps,
+    grants,
+    providers,
+    publicUrl: readEnvironment('publicUrl'),
+    pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
+    now,
+  }
+}
+
+// runs for every request
+export async function connect(request: HttpRequest, services: ConnectServices): Promise<HttpAnswer> {
+  try {
+    switch (request.routeKey) {
+      case 'GET /connect/{ticket}':
+        return await showConnectPage(request, services)
+      case 'POST /connect/{ticket}':
+        return await startConsent(request, services)
+      case 'GET /oauth/{provider}/callback':
+        return await finishConsent(request, services)
+      default:
+        throw new PostroomError('route_not_found')
+    }
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    log({ event: 'connect_failed', route: request.routeKey, ...errorForLog(error) })
+    return wantsPage(request) ? failurePage(error, null) : problem(error)
+  }
+}
+
+/** Browsers ask for HTML; programs get the same answer as a problem document. */
+function wantsPage(request: HttpRequest): boolean {
+  return (request.headers.accept ?? '').includes('text/html')
+}

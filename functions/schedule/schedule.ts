@@ -1,1 +1,88 @@
-export async function handler(event: unknown) { return { statusCode: 200, body: JSON.stringify({ f: 'schedule', event }) } }
+/** Every minute: mailboxes whose turn it is → poll queue; overdue outbox rows → doorbell; unannounced events → told. */
+
+import { channelDuePartition, openChannels } from '../channel/channels.ts'
+import { eventLog, mainTable, queues } from '../channel/clients.ts'
+import { type Health, openHealth } from '../channel/health.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { openOutbox, type Outbox } from '../channel/outbox.ts'
+import type { Queues } from '../channel/queues.ts'
+import { openSlots, type Slots } from '../channel/slots.ts'
+import type { Table } from '../channel/table.ts'
+import { type Channels } from '../channel/channels.ts'
+import { type Minutes, openMinutes } from './minutes.ts'
+
+export interface ScheduleServices {
+  main: Table
+  minutes: Minutes
+  slots: Slots
+  outbox: Outbox
+  channels: Channels
+  health: Health
+  queues: Queues
+  now(): number
+}
+
+/** What one fetch invocation takes at a time. */
+const batchSize = 50
+/** Batches are spread over most of the minute, so that a provider sees a stream and not a burst. */
+const spreadSeconds = 50
+const dueLimit = 100
+
+// called by AWS
+let services: ScheduleServices | undefined
+export async function handler(): Promise<void> {
+  services ??= buildServices()
+  await schedule(services)
+}
+
+// runs once, on cold start: the only place that reads the environment
+function buildServices(): ScheduleServices {
+  const main = mainTable()
+  const channels = openChannels({ main })
+  const now = Date.now
+  return {
+    main,
+    minutes: openMinutes({ main, now }),
+    slots: openSlots({ main }),
+    outbox: openOutbox({ main }),
+    channels,
+    health: openHealth({ channels, events: eventLog(main), now }),
+    queues: queues(),
+    now,
+  }
+}
+
+// runs every minute; what fails in one part must not keep the others from their work
+export async function schedule(services: ScheduleServices): Promise<void> {
+  const parts = { poll: pollMailboxes, outbox: ringOverdue, events: announceOverdue }
+  const results = await Promise.allSettled(Object.values(parts).map(part => part(services)))
+  const failed = results.filter(result => result.status === 'rejected')
+  for (const { reason } of failed) log({ event: 'schedule_failed', ...errorForLog(reason) })
+  if (failed.length > 0) throw failed[0]?.reason
+}
+
+/** Minutes that were missed are caught up; a minute dispatched twice polls twice, which is harmless. */
+async function pollMailboxes({ minutes, slots, queues }: ScheduleServices): Promise<void> {
+  const due = await minutes.due()
+  const channelIds = [...new Set((await Promise.all(due.map(minute => slots.dueAt(minute)))).flat())]
+  const batches = Array.from({ length: Math.ceil(channelIds.length / batchSize) }, (_, index) =>
+    channelIds.slice(index * batchSize, (index + 1) * batchSize),
+  )
+  for (const [index, batch] of batches.entries()) {
+    await queues.poll(batch, Math.floor((index * spreadSeconds) / batches.length))
+  }
+  await minutes.done(due)
+}
+
+/** Doorbells are hints that may be lost; this finds every row whose time has come. */
+async function ringOverdue({ outbox, queues, now }: ScheduleServices): Promise<void> {
+  const channelIds = await outbox.dueChannels(new Date(now()).toISOString(), dueLimit)
+  for (const channelId of channelIds) await queues.ring(channelId)
+}
+
+/** Tells what a crashed function decided but did not tell. */
+async function announceOverdue({ main, channels, health }: ScheduleServices): Promise<void> {
+  const keys = await main.due(channelDuePartition, '\uffff', dueLimit)
+  const found = await channels.findMany(keys.map(key => key.pk.slice('CHANNEL#'.length)))
+  for (const channel of found) await health.announce(channel)
+}

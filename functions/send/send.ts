@@ -1,1 +1,87 @@
-export async function handler(event: unknown) { return { statusCode: 200, body: JSON.stringify({ f: 'send', event }) } }
+/** SQS → SMTP: takes in message documents, and drains the outbox of every channel that was rung for. */
+
+import { SendMessageCommand } from '@aws-sdk/client-sqs'
+import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
+import { openChannels } from '../channel/channels.ts'
+import { eventLog, mailStore, mainTable, secretServices, sqsClient } from '../channel/clients.ts'
+import { readEnvironment } from '../channel/environment.ts'
+import { openHealth } from '../channel/health.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { openMessages } from '../channel/messages.ts'
+import { openOutbox } from '../channel/outbox.ts'
+import { openThreads } from '../channel/threads.ts'
+import { type DrainServices, drain } from './drain.ts'
+import { type IntakeServices, takeIn } from './intake.ts'
+
+export type SendServices = IntakeServices & DrainServices
+
+// called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
+let services: SendServices | undefined
+export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  services ??= buildServices()
+  return send(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
+}
+
+// runs once, on cold start: the only place that reads the environment
+function buildServices(): SendServices {
+  const main = mainTable()
+  const mail = mailStore()
+  const now = Date.now
+  const channels = openChannels({ main })
+  const events = eventLog(main)
+  const { tokens, providers } = secretServices()
+  const sqs = sqsClient()
+  const deadLetterUrl = readEnvironment('outboundDeadLetterUrl')
+  return {
+    main,
+    mail,
+    channels,
+    events,
+    tokens,
+    providers,
+    messages: openMessages({ main, mail }),
+    outbox: openOutbox({ main }),
+    threads: openThreads({ main }),
+    health: openHealth({ channels, events, now }),
+    async bury(record, code) {
+      await sqs.send(
+        new SendMessageCommand({
+          QueueUrl: deadLetterUrl,
+          MessageBody: record.body,
+          MessageAttributes: { code: { DataType: 'String', StringValue: code } },
+        }),
+      )
+    },
+    now,
+  }
+}
+
+/** Runs for every batch. A channel that fails fails alone. */
+export async function send(
+  records: SQSRecord[],
+  { services, deadlineMs }: { services: SendServices; deadlineMs: number },
+): Promise<SQSBatchResponse> {
+  const failed = new Set<string>()
+  const rung = new Map<string, SQSRecord[]>()
+
+  const fail = (record: SQSRecord, error: unknown) => {
+    failed.add(record.messageId)
+    log({ event: 'send_failed', record: record.messageId, ...errorForLog(error) })
+  }
+  for (const record of records) {
+    try {
+      const channelId = await takeIn(record, services)
+      if (channelId !== null) rung.set(channelId, [...(rung.get(channelId) ?? []), record])
+    } catch (error) {
+      fail(record, error)
+    }
+  }
+  await Promise.all(
+    [...rung].map(([channelId, rings]) =>
+      drain(channelId, { services, deadlineMs }).catch(error => {
+        for (const record of rings) fail(record, error)
+      }),
+    ),
+  )
+  return { batchItemFailures: [...failed].map(itemIdentifier => ({ itemIdentifier })) }
+}

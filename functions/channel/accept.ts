@@ -1,0 +1,211 @@
+/** Accepts a message, from HTTP and from SQS alike: checked, frozen in S3, then one conditional row. After that it is never lost. */
+
+import { createHash } from 'node:crypto'
+import type { Channel } from './channels.ts'
+import { type FieldFault, PostroomError } from './faults.ts'
+import { derivedId, randomId } from './identifiers.ts'
+import { parseInput } from './input.ts'
+import { type MailStore, mailKeys } from './mail-store.ts'
+import { idempotencyKeySchema, type MessageDocument, messageDocumentSchema } from './message-document.ts'
+import type { Address, Messages, OutboundMessage } from './messages.ts'
+import { composeMime } from './mime.ts'
+import type { Outbox } from './outbox.ts'
+import { type Providers, providerOf } from './provider.ts'
+import type { ThreadEntry, Threads } from './threads.ts'
+
+export interface AcceptServices {
+  messages: Messages
+  outbox: Outbox
+  threads: Threads
+  mail: MailStore
+  providers: Providers
+  now(): number
+}
+
+/** How long a message may wait to be sent unless the app says otherwise. */
+const defaultLifeMs = 72 * 3600_000
+/** RFC 5322 3.6.4 wants the whole chain; beyond this many, the middle is left out so that headers stay sane. */
+const referencesLimit = 50
+
+/**
+ * @param document what the app sent, unchecked
+ * @throws PostroomError `request_invalid`, `idempotency_key_missing`, `idempotency_conflict`,
+ *   `message_too_large`, `channel_disconnected`
+ */
+export async function accept(
+  request: { channel: Channel; idempotencyKey: unknown; document: unknown },
+  services: AcceptServices,
+): Promise<OutboundMessage> {
+  const { channel } = request
+  if (request.idempotencyKey === undefined) throw new PostroomError('idempotency_key_missing')
+  const key = parseInput(idempotencyKeySchema, request.idempotencyKey)
+  const document = parseInput(messageDocumentSchema, request.document)
+  const id = derivedId('msg', channel.id, key)
+  const documentHash = createHash('sha256').update(JSON.stringify(document)).digest('base64url')
+
+  const known = await services.messages.find(id)
+  if (known) return sameOrConflict(known, documentHash)
+  if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
+
+  const message = await freeze({ id, channel, document, documentHash }, services)
+  await services.outbox.point(message, message.sendAt ?? message.acceptedAt)
+  if (!(await services.messages.create(message))) {
+    return sameOrConflict(await services.messages.get(id), documentHash)
+  }
+  return message
+}
+
+function sameOrConflict(known: { id: string; direction: string }, documentHash: string): OutboundMessage {
+  const message = known as OutboundMessage
+  if (message.documentHash === documentHash) return message
+  throw new PostroomError('idempotency_conflict', {
+    errors: [{ field: 'Idempotency-Key', rule: 'must be new for a new message', found: `message ${message.id}` }],
+  })
+}
+
+interface Draft {
+  id: string
+  channel: Channel
+  document: MessageDocument
+  documentHash: string
+}
+
+async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundMessage> {
+  const { id, channel, document, documentHash } = draft
+  const { messages, threads, mail, providers, now } = services
+  const acceptedAt = new Date(now())
+  const from = senderOf(channel, document)
+  const times = timesOf(document, acceptedAt)
+  const messageId = `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`
+  const parent = await parentOf(channel, document, services)
+  const references = parent ? chain([...parent.references, parent.messageId]) : []
+
+  const raw = await composeMime({
+    id,
+    messageId,
+    date: acceptedAt,
+    from,
+    document,
+    inReplyTo: parent?.messageId ?? null,
+    references,
+  })
+  const limit = providerOf(providers, channel.provider).limits.messageBytes
+  if (raw.byteLength > limit) {
+    throw new PostroomError('message_too_large', {
+      errors: [{ field: 'body', rule: `must be at most ${limit} bytes once encoded`, found: `${raw.byteLength}` }],
+    })
+  }
+
+  const keys = mailKeys.outbound(channel.accountId, id, randomId('v'))
+  const attachments = document.attachments.map((attachment, index) => ({
+    bytes: Buffer.from(attachment.content, 'base64'),
+    filename: attachment.filename,
+    contentType: attachment.contentType,
+    key: keys.attachment(index),
+  }))
+  const threadId = parent?.threadId ?? (await threads.threadOf(channel.id, { messageId, inReplyTo: null, references }))
+  await Promise.all([
+    mail.put(keys.raw, raw, 'message/rfc822'),
+    ...attachments.map(({ key, bytes }) => mail.put(key, bytes, 'application/octet-stream')),
+    messages.writeContent(keys.content, {
+      text: document.text ?? null,
+      html: document.html ?? null,
+      attachments: attachments.map(({ bytes, ...attachment }) => ({
+        ...attachment,
+        sizeBytes: bytes.byteLength,
+        contentId: null,
+      })),
+    }),
+    threads.remember(channel.id, { threadId, id, messageId, references }),
+  ])
+
+  return {
+    id,
+    accountId: channel.accountId,
+    channelId: channel.id,
+    direction: 'outbound',
+    state: 'queued',
+    messageId,
+    threadId,
+    from: [from],
+    to: document.to.map(named),
+    cc: document.cc.map(named),
+    bcc: document.bcc.map(named),
+    replyTo: document.replyTo.map(named),
+    subject: document.subject,
+    inReplyTo: parent?.messageId ?? null,
+    references,
+    sizeBytes: raw.byteLength,
+    rawKey: keys.raw,
+    contentKey: keys.content,
+    fault: null,
+    acceptedAt: acceptedAt.toISOString(),
+    ...times,
+    onUncertain: document.onUncertain,
+    documentHash,
+    attempt: 0,
+    bodyStarted: false,
+    nextAttemptAt: null,
+    sentAt: null,
+    providerMessageId: null,
+    rejectedRecipients: [],
+  }
+}
+
+function named({ address, name }: { address: string; name?: string }): Address {
+  return { address, name: name ?? null }
+}
+
+/** Nobody sends as an address that is not the mailbox's own: Exchange refuses it, Gmail rewrites it silently. */
+function senderOf(channel: Channel, document: MessageDocument): Address {
+  const own = channel.sharedMailbox ?? channel.email
+  if (!document.from) return { address: own, name: channel.displayName }
+  const given = document.from.address
+  if (given.toLowerCase() === own.toLowerCase()) return { address: own, name: document.from.name ?? channel.displayName }
+  throw invalid({ field: 'from.address', rule: `must be the channel's address ${own}`, found: given })
+}
+
+function timesOf(document: MessageDocument, acceptedAt: Date): { sendAt: string | null; expiresAt: string } {
+  const sendAt = document.sendAt === undefined ? null : new Date(document.sendAt)
+  const earliest = sendAt ?? acceptedAt
+  const expiresAt = new Date(document.expiresAt ?? earliest.getTime() + defaultLifeMs)
+  if (expiresAt <= earliest) {
+    throw invalid({ field: 'expiresAt', rule: 'must be after now and after sendAt', found: document.expiresAt ?? '' })
+  }
+  return { sendAt: sendAt?.toISOString() ?? null, expiresAt: expiresAt.toISOString() }
+}
+
+/** @returns what is answered: a message of this channel by id or Message-ID, or a Message-ID we do not know */
+async function parentOf(
+  channel: Channel,
+  { inReplyTo }: MessageDocument,
+  { messages, threads }: AcceptServices,
+): Promise<Pick<ThreadEntry, 'messageId' | 'references'> & { threadId?: string } | undefined> {
+  if (inReplyTo === undefined) return undefined
+  if (isMessageId(inReplyTo)) {
+    return (await threads.find(channel.id, inReplyTo)) ?? { messageId: inReplyTo, references: [] }
+  }
+  const message = await messages.find(inReplyTo)
+  if (message?.channelId === channel.id) return message
+  throw invalid({
+    field: 'inReplyTo',
+    rule: 'must be a message of this channel or a Message-ID in angle brackets',
+    found: inReplyTo.slice(0, 80),
+  })
+}
+
+/** RFC 5322 3.6.4, without the obsolete forms. */
+function isMessageId(text: string): boolean {
+  return /^<[^\s<>@]+@[^\s<>@]+>$/.test(text)
+}
+
+/** The root and the nearest ancestors: what mail programs thread by. */
+function chain(ids: string[]): string[] {
+  const unique = [...new Set(ids)]
+  const [root, ...rest] = unique
+  return root === undefined || unique.length <= referencesLimit ? unique : [root, ...rest.slice(1 - referencesLimit)]
+}
+
+function invalid(fault: FieldFault): PostroomError {
+  return new PostroomError('request_invalid', { errors: [fault] })
+}

@@ -1,0 +1,140 @@
+/** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
+
+import { z } from 'zod'
+import { PostroomError } from './faults.ts'
+import { type Condition, type Item, type PageOf, readItem, type Table } from './table.ts'
+
+const faultSchema = z.object({
+  code: z.string(),
+  actor: z.string(),
+  summary: z.string(),
+  evidence: z.string().nullable(),
+})
+
+/** Moved only by proof: a server's refusal with a fresh token, or the token endpoint's verdict. */
+const authSchema = z.object({
+  state: z.enum(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault']),
+  fault: faultSchema.nullable(),
+  since: z.string(),
+})
+
+/** Moved by time-outs, throttles and outages; never a reason to prompt anybody. */
+const connectionSchema = z.object({
+  state: z.enum(['ok', 'backing_off']),
+  fault: faultSchema.nullable(),
+  until: z.string().nullable(),
+})
+
+const channelSchema = z.object({
+  id: z.string(),
+  accountId: z.string(),
+  provider: z.string(),
+  /** The provider's key claims (tid and oid, or iss and sub). */
+  identity: z.record(z.string(), z.string()),
+  /** The mailbox's address: display and From. */
+  email: z.string(),
+  displayName: z.string().nullable(),
+  sharedMailbox: z.string().nullable(),
+  /** XOAUTH2 user name per protocol. */
+  login: z.object({ imap: z.string(), smtp: z.string() }),
+  auth: authSchema,
+  connection: connectionSchema,
+  grantId: z.string(),
+  connectedAt: z.string(),
+  /** Mail that arrived before is not reported. */
+  fetchSince: z.string(),
+  lastFetchedAt: z.string().nullable(),
+  /** Set once the app disconnected it; nothing is sent or fetched any more. */
+  disconnectedAt: z.string().nullable(),
+  /** Events that were decided together with the last change and are not announced yet. */
+  unannounced: z.array(z.object({ type: z.string(), at: z.string() })),
+})
+
+export type Channel = z.infer<typeof channelSchema>
+export type ChannelChange = Partial<Omit<Channel, 'id' | 'accountId' | 'provider' | 'identity'>>
+
+export const channelKey = (id: string) => ({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })
+/** All channels, account by account; one index partition, since it is written only when channels come and go. */
+const listing = 'CHANNELS'
+const listingPrefix = (accountId: string | null) => (accountId === null ? '' : `${accountId}#`)
+
+export interface Channels {
+  /** @returns undefined for an unknown id */
+  find(id: string): Promise<Channel | undefined>
+  findMany(ids: string[]): Promise<Channel[]>
+  /** @throws PostroomError `channel_not_found` */
+  get(id: string): Promise<Channel>
+  /** Stores a new channel. @returns false if it is there already */
+  create(channel: Channel): Promise<boolean>
+  /** @returns undefined if the channel is gone or the condition did not hold */
+  change(id: string, change: ChannelChange, condition?: Condition): Promise<Channel | undefined>
+  list(
+    accountId: string | null,
+    page: { after: string | undefined; limit: number },
+  ): Promise<PageOf<Channel>>
+}
+
+export function openChannels({ main }: { main: Table }): Channels {
+  const read = (item: Item) => readItem(channelSchema, item)
+
+  return {
+    async find(id) {
+      const item = await main.get(channelKey(id))
+      return item && read(item)
+    },
+
+    async findMany(ids) {
+      const items = await main.getMany(ids.map(channelKey))
+      return items.filter(item => item !== undefined).map(read)
+    },
+
+    async get(id) {
+      const channel = await this.find(id)
+      if (channel) return channel
+      throw new PostroomError('channel_not_found', {
+        errors: [{ field: 'channelId', rule: 'must name a channel of this account', found: id.slice(0, 80) }],
+      })
+    },
+
+    create(channel) {
+      const item = {
+        ...channelKey(channel.id),
+        ...channel,
+        listPk: listing,
+        listSk: `${listingPrefix(channel.accountId)}${channel.id}`,
+        ...dueIf(channel.unannounced.length > 0, channel.id),
+      }
+      return main.put(item, { exists: false })
+    },
+
+    async change(id, change, condition) {
+      const due = change.unannounced && dueIf(change.unannounced.length > 0, id)
+      const isDone = change.unannounced?.length === 0
+      const item = await main.update(
+        channelKey(id),
+        { set: { ...change, ...due }, ...(isDone && { remove: ['duePk', 'dueSk'] }) },
+        condition,
+      )
+      return item && read(item)
+    },
+
+    async list(accountId, { after, limit }) {
+      const keys = await main.listing(listing, { prefix: listingPrefix(accountId), after, limit })
+      const items = await main.getMany(keys.items)
+      return { items: items.filter(item => item !== undefined).map(read), after: keys.after }
+    },
+  }
+}
+
+/** A channel with something to announce is looked at by `schedule` until it is announced. */
+function dueIf(isDue: boolean, id: string) {
+  return isDue ? { duePk: channelDuePartition, dueSk: `0#${id}` } : {}
+}
+
+export const channelDuePartition = 'DUE#CHANNELS'
+
+/** What an app sees. Identity, grant and bookkeeping stay inside. */
+export function presentChannel(channel: Channel) {
+  const { identity: _identity, grantId: _grantId, unannounced: _unannounced, ...shown } = channel
+  return shown
+}

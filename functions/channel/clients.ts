@@ -1,0 +1,74 @@
+/** The AWS clients and what is opened with them, each made once per cold start, only those a function asks for. */
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { S3Client } from '@aws-sdk/client-s3'
+import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SNSClient } from '@aws-sdk/client-sns'
+import { SQSClient } from '@aws-sdk/client-sqs'
+import { readEnvironment } from './environment.ts'
+import { type Events, openEvents } from './events.ts'
+import { PostroomError } from './faults.ts'
+import { openGrants } from './grant.ts'
+import { type MailStore, openMailStore } from './mail-store.ts'
+import { openOAuthApps } from './oauth-apps.ts'
+import { mergeProviders, type Providers } from './provider.ts'
+import { openQueues, type Queues } from './queues.ts'
+import { openSeal } from './seal.ts'
+import { openTable, type Table } from './table.ts'
+import { openTokens } from './tokens.ts'
+
+export function mainTable(): Table {
+  return openTable(new DynamoDBClient({}), readEnvironment('mainTable'))
+}
+
+export function eventLog(main: Table): Events {
+  return openEvents({ main, sns: new SNSClient({}), topicArn: readEnvironment('eventsTopicArn'), now: Date.now })
+}
+
+export function mailStore(): MailStore {
+  return openMailStore({ s3: new S3Client({}), bucket: readEnvironment('mailBucket') })
+}
+
+/** The queue's URL carries its own host, which the endpoint of a local engine must override. */
+export function sqsClient(): SQSClient {
+  return new SQSClient({ useQueueUrlAsEndpoint: false })
+}
+
+export function queues(): Queues {
+  return openQueues({
+    sqs: sqsClient(),
+    outboundQueueUrl: readEnvironment('outboundQueueUrl'),
+    pollQueueUrl: readEnvironment('pollQueueUrl'),
+  })
+}
+
+export function providers(): Providers {
+  return mergeProviders(jsonVariable('providers'))
+}
+
+/** Only connect, send and fetch may open this: the Secrets table, its keys and the OAuth apps. */
+export function secretServices() {
+  const secrets = openTable(new DynamoDBClient({}), readEnvironment('secretsTable'))
+  const now = Date.now
+  const seal = openSeal({ kms: new KMSClient({}), keyArn: readEnvironment('tokenKeyArn'), secrets, now })
+  const apps = openOAuthApps({
+    client: new SecretsManagerClient({}),
+    secretArn: readEnvironment('oauthAppsSecretArn'),
+    now,
+  })
+  const grants = openGrants({ secrets, seal, now })
+  const known = providers()
+  return { secrets, seal, apps, grants, providers: known, tokens: openTokens({ grants, apps, providers: known, now }) }
+}
+
+export function jsonVariable(name: 'providers' | 'returnUrls'): unknown {
+  const text = readEnvironment(name)
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw new PostroomError('configuration_invalid', {
+      errors: [{ field: name, rule: 'must be JSON', found: text.slice(0, 80) }],
+    })
+  }
+}

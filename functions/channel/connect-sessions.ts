@@ -1,0 +1,122 @@
+/** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
+
+import { z } from 'zod'
+import { PostroomError } from './faults.ts'
+import { type Condition, type Item, readItem, type Table } from './table.ts'
+
+export const sessionStates = [
+  'open',
+  'consenting',
+  'checking',
+  'awaiting_confirmation',
+  'connected',
+  'failed',
+  'expired',
+] as const
+
+/** How long a link may be followed, and a sign-in may take. */
+export const sessionLifeMs = 10 * 60_000
+/** How long the app has to confirm. */
+export const confirmationLifeMs = 15 * 60_000
+/** Finished sessions can be asked about this long. */
+const retentionMs = 7 * 24 * 3600_000
+
+/** What the verified sign-in brought; becomes a channel when the app confirms. */
+const candidateSchema = z.object({
+  channelId: z.string(),
+  grantId: z.string(),
+  identity: z.record(z.string(), z.string()),
+  email: z.string(),
+  displayName: z.string().nullable(),
+  login: z.object({ imap: z.string(), smtp: z.string() }),
+})
+
+const sessionSchema = z.object({
+  id: z.string(),
+  accountId: z.string(),
+  provider: z.string(),
+  returnUrl: z.string().nullable(),
+  loginHint: z.string().nullable(),
+  /** Set when a channel is to be reconnected. */
+  channelId: z.string().nullable(),
+  sharedMailbox: z.string().nullable(),
+  fetchSince: z.string().nullable(),
+  autoConfirm: z.boolean(),
+  state: z.enum(sessionStates),
+  createdAt: z.string(),
+  expiresAtMs: z.number(),
+  /** We keep hashes only: a read of the table must not let anybody take over a sign-in. */
+  ticketHash: z.string(),
+  cookieHash: z.string().nullable(),
+  stateHash: z.string().nullable(),
+  candidate: candidateSchema.nullable(),
+  fault: z
+    .object({ code: z.string(), actor: z.string(), summary: z.string(), evidence: z.string().nullable() })
+    .nullable(),
+})
+
+export type ConnectSession = z.infer<typeof sessionSchema>
+export type Candidate = z.infer<typeof candidateSchema>
+
+const sessionKey = (id: string) => ({ pk: `SESSION#${id}`, sk: 'SESSION' })
+
+export interface ConnectSessions {
+  create(session: ConnectSession): Promise<void>
+  /** @returns undefined for an unknown id; a session past its time reads as `expired` */
+  find(id: string): Promise<ConnectSession | undefined>
+  /** @throws PostroomError `session_not_found` */
+  get(id: string): Promise<ConnectSession>
+  /** Changes the session only out of one of these states. @returns undefined if it was in none of them */
+  move(
+    id: string,
+    from: { states: ConnectSession['state'][]; equals?: Condition['equals'] },
+    change: Partial<ConnectSession>,
+  ): Promise<ConnectSession | undefined>
+}
+
+export function openConnectSessions({ main, now }: { main: Table; now(): number }): ConnectSessions {
+  function read(item: Item): ConnectSession {
+    const session = readItem(sessionSchema, item)
+    const isOver = ['connected', 'failed', 'expired'].includes(session.state)
+    return !isOver && session.expiresAtMs <= now() ? { ...session, state: 'expired' } : session
+  }
+
+  return {
+    async create(session) {
+      const ttl = Math.floor((now() + retentionMs) / 1000)
+      await main.put({ ...sessionKey(session.id), ...session, ttl }, { exists: false })
+    },
+
+    async find(id) {
+      const item = await main.get(sessionKey(id))
+      return item && read(item)
+    },
+
+    async get(id) {
+      const session = await this.find(id)
+      if (session) return session
+      throw new PostroomError('session_not_found', {
+        errors: [{ field: 'id', rule: 'must name a connect session', found: id.slice(0, 80) }],
+      })
+    },
+
+    async move(id, { states, equals }, change) {
+      const item = await main.update(sessionKey(id), { set: change }, { oneOf: { state: states }, equals })
+      return item && read(item)
+    },
+  }
+}
+
+/** What the app sees of it. */
+export function presentSession(session: ConnectSession) {
+  return {
+    id: session.id,
+    accountId: session.accountId,
+    provider: session.provider,
+    state: session.state,
+    channelId: session.candidate?.channelId ?? session.channelId,
+    fault: session.fault,
+    createdAt: session.createdAt,
+    expiresAt: new Date(session.expiresAtMs).toISOString(),
+  }
+}

@@ -1,0 +1,119 @@
+/** Events: what happened, told once by SNS and kept in a log that can be read again by cursor. */
+
+import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
+import { z } from 'zod'
+import { derivedId } from './identifiers.ts'
+import { type PageOf, readItem, type Table } from './table.ts'
+
+export type EventType =
+  | 'channel.connected'
+  | 'channel.reconnected'
+  | 'channel.reconnect_required'
+  | 'channel.recovered'
+  | 'channel.disconnected'
+  | 'message.received'
+  | 'message.sent'
+  | 'message.parked'
+  | 'message.uncertain'
+  | 'message.failed'
+  | 'message.rejected'
+
+/** The account of events that belong to nobody's account, such as a queue message for an unknown channel. */
+export const operatorAccount = '-'
+
+export interface NewEvent {
+  type: EventType
+  accountId: string
+  channelId: string | null
+  occurredAt: string
+  /** What the event is about; with type and time of it, this makes the id, so that telling it twice is one event. */
+  subject: string
+  data: Record<string, unknown>
+}
+
+const eventSchema = z.object({
+  id: z.string(),
+  type: z.string(),
+  accountId: z.string(),
+  channelId: z.string().nullable(),
+  occurredAt: z.string(),
+  data: z.record(z.string(), z.unknown()),
+})
+
+export type PostroomEvent = z.infer<typeof eventSchema>
+
+/** How long the log is kept. */
+const retentionSeconds = 30 * 24 * 3600
+/**
+ * The log is read up to this long ago. Positions are taken before the write, so that an event written a
+ * moment late could otherwise slip in behind a reader who has passed its place already.
+ */
+export const settleMs = 1_000
+
+const logOf = (accountId: string) => `EVENTS#${accountId}`
+const eventKey = (id: string) => ({ pk: `EVENT#${id}`, sk: 'EVENT' })
+const position = (ms: number) => new Date(ms).toISOString()
+
+export interface Events {
+  /**
+   * Publishes, then records; the record proves the publication, so that a repeat after a crash publishes
+   * again only what may not have gone out (at least once, always under the same id).
+   */
+  announce(event: NewEvent): Promise<void>
+  /** @returns events in the order of the log; `after` continues it, also when there is no more yet */
+  read(accountId: string, page: { after: string | undefined; limit: number }): Promise<PageOf<PostroomEvent>>
+}
+
+export interface EventServices {
+  main: Table
+  sns: SNSClient
+  topicArn: string
+  now(): number
+}
+
+export function openEvents({ main, sns, topicArn, now }: EventServices): Events {
+  return {
+    async announce({ subject, ...event }) {
+      const id = derivedId('ev', event.type, event.accountId, subject)
+      if (await main.get(eventKey(id))) return
+      await sns.send(
+        new PublishCommand({
+          TopicArn: topicArn,
+          Message: JSON.stringify({ id, ...event }),
+          // For the filter policies of subscriptions: an app's queue takes only what it wants.
+          MessageAttributes: {
+            type: { DataType: 'String', StringValue: event.type },
+            accountId: { DataType: 'String', StringValue: event.accountId },
+            ...(event.channelId && { channelId: { DataType: 'String', StringValue: event.channelId } }),
+          },
+        }),
+      )
+      let takenAtMs: number
+      let rewrite = false
+      do {
+        takenAtMs = now()
+        const item = {
+          ...eventKey(id),
+          id,
+          ...event,
+          listPk: logOf(event.accountId),
+          listSk: `${position(takenAtMs)}#${id}`,
+          ttl: Math.floor(takenAtMs / 1000) + retentionSeconds,
+        }
+        await main.put(item, rewrite ? undefined : { exists: false })
+        // Written too late for its place: readers may have passed it, so it moves to a new one.
+        rewrite = now() - takenAtMs > settleMs / 2
+      } while (rewrite)
+    },
+
+    async read(accountId, { after, limit }) {
+      const keys = await main.listing(logOf(accountId), { after, before: position(now() - settleMs), limit })
+      const items = (await main.getMany(keys.items)).filter(item => item !== undefined)
+      const last = items.at(-1)
+      return {
+        items: items.map(item => readItem(eventSchema, item)),
+        after: last ? `${last.listSk}` : (after ?? null),
+      }
+    },
+  }
+}

@@ -1,0 +1,140 @@
+/** Grants: what a mailbox owner's consent gave us, encrypted, in the Secrets table. */
+
+import { z } from 'zod'
+import { PostroomError } from './faults.ts'
+import type { Seal, SealContext } from './seal.ts'
+import { readItem, type Table } from './table.ts'
+import type { TokenAnswer } from './token-endpoint.ts'
+
+const grantSchema = z.object({
+  accessToken: z.string(),
+  refreshToken: z.string(),
+  /** Epoch milliseconds after which the access token is refused. */
+  expiresAtMs: z.number(),
+  /** Epoch milliseconds from which a refresh is due. */
+  refreshAtMs: z.number(),
+  scope: z.string().nullable(),
+  version: z.int(),
+  leaseOwner: z.string().optional(),
+  leaseUntilMs: z.number().optional(),
+  ttl: z.number().optional(),
+})
+
+export type StoredGrant = z.infer<typeof grantSchema>
+
+/** Whose grant it is: binds the ciphertexts. */
+export interface GrantOwner {
+  grantId: string
+  accountId: string
+  channelId: string
+}
+
+/** Refresh this long before the provider would refuse, so that no mail waits for a refresh. */
+const refreshMarginMs = 5 * 60_000
+/** A grant no channel has taken up by then is forgotten by DynamoDB itself. */
+const unclaimedSeconds = 7 * 24 * 3600
+
+const grantKey = (grantId: string) => ({ pk: `GRANT#${grantId}`, sk: 'GRANT' })
+
+export interface Grants {
+  /** Keeps a fresh consent under an id of its own, beside whatever the channel uses now. */
+  create(owner: GrantOwner, answer: TokenAnswer & { refreshToken: string }): Promise<void>
+  /** @throws PostroomError `secret_unreadable` if there is none */
+  read(owner: GrantOwner): Promise<StoredGrant>
+  open(owner: GrantOwner, grant: StoredGrant): Promise<{ accessToken: string; refreshToken: string }>
+  /** The first use makes an unclaimed grant a lasting one. */
+  claim(owner: GrantOwner): Promise<void>
+  /** @returns false if somebody else holds the lease or has refreshed meanwhile */
+  lease(owner: GrantOwner, lease: { version: number; holder: string; untilMs: number }): Promise<boolean>
+  release(owner: GrantOwner, holder: string): Promise<void>
+  /** Saves a refresh under the lease. @returns false if the lease was lost */
+  save(
+    owner: GrantOwner,
+    refreshed: { answer: TokenAnswer; previous: StoredGrant; holder: string },
+  ): Promise<boolean>
+}
+
+export function openGrants(services: { secrets: Table; seal: Seal; now(): number }): Grants {
+  const { secrets, seal, now } = services
+  const context = (owner: GrantOwner, field: string): SealContext => ({
+    accountId: owner.accountId,
+    ownerId: owner.channelId,
+    field,
+  })
+
+  const times = (expiresInMs: number) => ({
+    expiresAtMs: now() + expiresInMs,
+    // A token that lives shorter than the margin is used for half its life all the same.
+    refreshAtMs: now() + Math.max(expiresInMs - refreshMarginMs, expiresInMs / 2),
+  })
+
+  return {
+    async create(owner, answer) {
+      await secrets.put({
+        ...grantKey(owner.grantId),
+        ...times(answer.expiresInMs),
+        accessToken: await seal.seal(answer.accessToken, context(owner, 'accessToken')),
+        refreshToken: await seal.seal(answer.refreshToken, context(owner, 'refreshToken')),
+        scope: answer.scope,
+        version: 1,
+        ttl: Math.floor(now() / 1000) + unclaimedSeconds,
+      })
+    },
+
+    async read(owner) {
+      const item = await secrets.get(grantKey(owner.grantId))
+      if (!item) throw new PostroomError('secret_unreadable', { evidence: 'the grant is not stored' })
+      return readItem(grantSchema, item)
+    },
+
+    async open(owner, grant) {
+      const [accessToken, refreshToken] = await Promise.all([
+        seal.open(grant.accessToken, context(owner, 'accessToken')),
+        seal.open(grant.refreshToken, context(owner, 'refreshToken')),
+      ])
+      return { accessToken, refreshToken }
+    },
+
+    async claim(owner) {
+      await secrets.update(grantKey(owner.grantId), { remove: ['ttl'] })
+    },
+
+    async lease(owner, { version, holder, untilMs }) {
+      const taken = await secrets.update(
+        grantKey(owner.grantId),
+        { set: { leaseOwner: holder, leaseUntilMs: untilMs } },
+        { equals: { version }, atMost: { leaseUntilMs: now() } },
+      )
+      return taken !== undefined
+    },
+
+    async release(owner, holder) {
+      await secrets.update(
+        grantKey(owner.grantId),
+        { remove: ['leaseOwner', 'leaseUntilMs'] },
+        { equals: { leaseOwner: holder } },
+      )
+    },
+
+    async save(owner, { answer, previous, holder }) {
+      const saved = await secrets.update(
+        grantKey(owner.grantId),
+        {
+          set: {
+            ...times(answer.expiresInMs),
+            accessToken: await seal.seal(answer.accessToken, context(owner, 'accessToken')),
+            // Google gives no new one: the old one stays, sealed as it is.
+            refreshToken: answer.refreshToken
+              ? await seal.seal(answer.refreshToken, context(owner, 'refreshToken'))
+              : previous.refreshToken,
+            scope: answer.scope ?? previous.scope,
+            version: previous.version + 1,
+          },
+          remove: ['leaseOwner', 'leaseUntilMs'],
+        },
+        { equals: { version: previous.version, leaseOwner: holder } },
+      )
+      return saved !== undefined
+    },
+  }
+}

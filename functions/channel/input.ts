@@ -1,0 +1,57 @@
+/** Checks what enters against a schema, and says of each broken rule which field, which rule, what was found. */
+
+import type { z } from 'zod'
+import { type FaultCode, type FieldFault, PostroomError } from './faults.ts'
+
+/** Values of these fields are never repeated, not even in part: they hold mail or secrets. */
+const silentFields = new Set(['text', 'html', 'content', 'clientSecret'])
+
+const foundLimit = 80
+
+/**
+ * @throws PostroomError with the given code (default `request_invalid`) naming every broken field
+ */
+export function parseInput<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  code: FaultCode = 'request_invalid',
+): z.output<S> {
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  throw new PostroomError(code, { errors: result.error.issues.flatMap(issue => fieldFaults(issue, value)) })
+}
+
+function fieldFaults(issue: z.core.$ZodIssue, value: unknown): FieldFault[] {
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map(key => ({
+      field: [...issue.path, key].join('.'),
+      rule: 'is not a field of this call',
+      found: show([...issue.path, key], value),
+    }))
+  }
+  return [
+    {
+      field: issue.path.join('.') || 'body',
+      rule: issue.message,
+      found: show(issue.path, value),
+    },
+  ]
+}
+
+function show(path: readonly PropertyKey[], value: unknown): string {
+  if (path.some(step => silentFields.has(String(step)))) return '(not shown)'
+  let found: unknown = value
+  for (const step of path) {
+    found = typeof found === 'object' && found !== null ? Reflect.get(found, step) : undefined
+  }
+  return showValue(found)
+}
+
+/** One short line for any value, safe to repeat to the caller. */
+export function showValue(found: unknown): string {
+  if (found === undefined) return 'nothing'
+  if (Array.isArray(found)) return `a list of ${found.length}`
+  if (typeof found === 'object' && found !== null) return `an object`
+  const text = String(found)
+  return text.length > foundLimit ? `${text.slice(0, foundLimit)}…` : text
+}

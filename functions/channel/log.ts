@@ -1,0 +1,18 @@
+/** One JSON line per event: channel, message, code, milliseconds. Never a token, a code, a secret or a body. */
+
+import { PostroomError } from './faults.ts'
+
+export function log(line: { event: string } & Record<string, unknown>): void {
+  console.log(JSON.stringify(line))
+}
+
+/** An error as a log shows it. Messages and causes of foreign errors may quote what they choked on: left out. */
+export function errorForLog(error: unknown): Record<string, unknown> {
+  if (error instanceof PostroomError) {
+    const { code, evidence, errors, cause } = error
+    return { code, evidence, errors, ...(cause !== undefined && { cause: errorForLog(cause) }) }
+  }
+  if (!(error instanceof Error)) return { name: typeof error }
+  const place = error.stack?.split('\n').find(line => line.trimStart().startsWith('at '))
+  return { name: error.name, at: place?.trim() }
+}

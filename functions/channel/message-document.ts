@@ -1,0 +1,86 @@
+/** The message an app hands us, by HTTP or by SQS: its fields and their rules, checked before any library sees them. */
+
+import { z } from 'zod'
+
+/** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */
+const addressPattern = /^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]+\.[^\s"(),:;<>@[\\\]\p{Cc}]+$/u
+/** CR, LF, NUL and the rest of the control characters end headers early. */
+const noControls = /^\P{Cc}*$/u
+/** RFC 5322 2.1.1: a line is at most 998 octets. */
+const headerValueLimit = 998
+const recipientLimit = 50
+const attachmentLimit = 100
+
+const headerText = z
+  .string()
+  .max(headerValueLimit, { message: `must be at most ${headerValueLimit} characters` })
+  .regex(noControls, { message: 'must not hold control characters' })
+
+const address = z.strictObject({
+  address: z
+    .string()
+    .max(254, { message: 'must be at most 254 characters' })
+    .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example' }),
+  name: headerText.optional(),
+})
+
+const addresses = z.array(address).max(recipientLimit, { message: `must have at most ${recipientLimit} entries` })
+
+const attachment = z.strictObject({
+  filename: headerText.min(1, { message: 'must not be empty' }),
+  contentType: z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, { message: 'must be a media type such as image/png' }),
+  content: z.base64({ message: 'must be base64' }),
+})
+
+const time = z.iso.datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
+
+/** Reserved: what Postroom writes itself, and what would change where the mail goes or who it is from. */
+const ownHeader = /^(x-postroom-.*|x-mailer)$/i
+const allowedHeader = /^(x-[\w-]{1,60}|list-[\w-]{1,60})$/i
+
+const headers = z.record(
+  z.string().refine(name => allowedHeader.test(name) && !ownHeader.test(name), {
+    message: 'must begin with X- or List- and not be one of Postroom’s own',
+  }),
+  headerText,
+)
+
+export const messageDocumentSchema = z
+  .strictObject({
+    to: addresses.default([]),
+    cc: addresses.default([]),
+    bcc: addresses.default([]),
+    replyTo: addresses.default([]),
+    from: address.optional(),
+    subject: headerText.default(''),
+    text: z.string().optional(),
+    html: z.string().optional(),
+    /** A Postroom message id or a Message-ID. */
+    inReplyTo: headerText.min(1, { message: 'must not be empty' }).optional(),
+    attachments: z
+      .array(attachment)
+      .max(attachmentLimit, { message: `must have at most ${attachmentLimit} entries` })
+      .default([]),
+    headers: headers.default({}),
+    sendAt: time.optional(),
+    expiresAt: time.optional(),
+    /** A program wrote it, no person: RFC 3834 headers keep other programs from answering. */
+    automatic: z.boolean().default(false),
+    onUncertain: z.enum(['report', 'resend']).default('report'),
+  })
+  .refine(message => message.to.length + message.cc.length + message.bcc.length > 0, {
+    path: ['to'],
+    message: 'must have a recipient in to, cc or bcc',
+  })
+  .refine(message => message.text !== undefined || message.html !== undefined, {
+    path: ['text'],
+    message: 'must be there, or html',
+  })
+
+export type MessageDocument = z.infer<typeof messageDocumentSchema>
+
+export const idempotencyKeySchema = z
+  .string()
+  .min(1, { message: 'must not be empty' })
+  .max(255, { message: 'must be at most 255 characters' })
+  .regex(/^[\x21-\x7e]+$/, { message: 'must be visible ASCII' })

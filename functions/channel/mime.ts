@@ -1,0 +1,55 @@
+/** Builds the frozen bytes of a reply: the same document at the same time always gives the same bytes. */
+
+import { createHash } from 'node:crypto'
+import MailComposer from 'nodemailer/lib/mail-composer'
+import type { Address } from './messages.ts'
+import type { MessageDocument } from './message-document.ts'
+
+export interface Letter {
+  id: string
+  messageId: string
+  date: Date
+  from: Address
+  document: MessageDocument
+  inReplyTo: string | null
+  references: string[]
+}
+
+export async function composeMime(letter: Letter): Promise<Buffer> {
+  const { id, messageId, date, from, document, inReplyTo, references } = letter
+  const composer = new MailComposer({
+    messageId,
+    date,
+    from: listed(from),
+    to: document.to,
+    cc: document.cc,
+    replyTo: document.replyTo,
+    subject: document.subject,
+    text: document.text,
+    html: document.html,
+    inReplyTo: inReplyTo ?? undefined,
+    references: references.length > 0 ? references : undefined,
+    headers: {
+      ...document.headers,
+      // By this we find the mail again in Sent where the provider gives it a Message-ID of its own.
+      'X-Postroom-Id': id,
+      // RFC 3834 5, and Exchange's own wish for no automatic answers.
+      ...(document.automatic && { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' }),
+    },
+    attachments: document.attachments.map(({ filename, contentType, content }) => ({
+      filename,
+      contentType,
+      content: Buffer.from(content, 'base64'),
+    })),
+    // Boundaries are random unless told; frozen bytes must not depend on chance.
+    baseBoundary: createHash('sha256').update(id).digest('hex').slice(0, 24),
+    newline: '\r\n',
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  })
+  return composer.compile().build()
+}
+
+function listed({ address, name }: Address) {
+  return name === null ? { address } : { address, name }
+}

@@ -1,0 +1,60 @@
+/** What an app may do to a message it sent: try it again, or stop it before it leaves. */
+
+import { PostroomError } from './faults.ts'
+import type { Messages, OutboundMessage } from './messages.ts'
+import type { Outbox } from './outbox.ts'
+
+interface ControlServices {
+  messages: Messages
+  outbox: Outbox
+  now(): number
+}
+
+const retryable: readonly string[] = ['failed', 'uncertain', 'expired']
+const cancellable: readonly string[] = ['queued', 'retrying', 'parked']
+/** How long a message retried after its time has for its new attempts. */
+const secondLifeMs = 72 * 3600_000
+
+/** @throws PostroomError `message_not_found`, `message_not_retryable` */
+export async function retryMessage(id: string, { messages, outbox, now }: ControlServices): Promise<OutboundMessage> {
+  const message = await outbound(id, messages)
+  const at = new Date(now()).toISOString()
+  const expiresAt = message.expiresAt > at ? message.expiresAt : new Date(now() + secondLifeMs).toISOString()
+  if (retryable.includes(message.state)) {
+    // The pointer first: a crash between the two leaves a pointer to a final message, which the drain clears.
+    await outbox.point(message, at)
+    const queued = await messages.change(
+      id,
+      { state: 'queued', fault: null, nextAttemptAt: null, bodyStarted: false, expiresAt },
+      { oneOf: { state: [...retryable] } },
+    )
+    if (queued) return queued
+  }
+  throw refuse('message_not_retryable', retryable, message)
+}
+
+/** @throws PostroomError `message_not_found`, `message_not_cancellable` */
+export async function cancelMessage(id: string, { messages }: ControlServices): Promise<OutboundMessage> {
+  const message = await outbound(id, messages)
+  const cancelled = await messages.change(id, { state: 'cancelled' }, { oneOf: { state: [...cancellable] } })
+  if (cancelled) return cancelled
+  throw refuse('message_not_cancellable', cancellable, message)
+}
+
+async function outbound(id: string, messages: Messages): Promise<OutboundMessage> {
+  const message = await messages.get(id)
+  if (message.direction === 'outbound') return message
+  throw new PostroomError('message_not_found', {
+    errors: [{ field: 'id', rule: 'must name an outbound message', found: id.slice(0, 80) }],
+  })
+}
+
+function refuse(
+  code: 'message_not_retryable' | 'message_not_cancellable',
+  states: readonly string[],
+  message: OutboundMessage,
+): PostroomError {
+  return new PostroomError(code, {
+    errors: [{ field: 'state', rule: `must be ${states.join(', ')}`, found: message.state }],
+  })
+}

@@ -1,0 +1,83 @@
+/** The outbox: per channel an ordered list of what is still to be done. The message row is the truth, a row here points to it. */
+
+import { z } from 'zod'
+import { shardOf } from './identifiers.ts'
+import type { OutboundMessage } from './messages.ts'
+import { type Key, readItem, type Table } from './table.ts'
+
+/** Spreads what is due over several partitions of the index. */
+export const dueShards = 8
+export const duePartition = (shard: number) => `DUE#OUTBOX#${shard}`
+
+const rowSchema = z.object({ pk: z.string(), sk: z.string(), id: z.string(), dueAt: z.string() })
+
+export interface OutboxRow {
+  key: Key
+  /** The message it points to. */
+  id: string
+  /** When somebody must look at it, at the latest. */
+  dueAt: string
+}
+
+const partitionOf = (channelId: string) => `OUTBOX#${channelId}`
+/** Sort keys begin with the time of acceptance: replies leave in the order in which they were accepted. */
+const rowKey = (message: OutboundMessage): Key => ({
+  pk: partitionOf(message.channelId),
+  sk: `${message.acceptedAt}#${message.id}`,
+})
+
+/** @returns the channel a row of the index `due` belongs to */
+export function channelOfRow(key: Key): string {
+  return key.pk.slice(partitionOf('').length)
+}
+
+export interface Outbox {
+  /**
+   * Puts a pointer in place *before* its message row exists, so that no accepted message is ever without
+   * one. A pointer without a message is an accept that failed; the drain clears it away.
+   */
+  point(message: OutboundMessage, dueAt: string): Promise<void>
+  /** The rows of one channel in order of acceptance, consistently. */
+  rows(channelId: string, limit: number): Promise<OutboxRow[]>
+  postpone(row: OutboxRow, dueAt: string): Promise<void>
+  clear(row: OutboxRow): Promise<void>
+  /** @returns channels with rows that are due by `at` */
+  dueChannels(at: string, limitPerShard: number): Promise<string[]>
+}
+
+export function openOutbox({ main }: { main: Table }): Outbox {
+  const due = (key: Key, dueAt: string) => ({
+    dueAt,
+    duePk: duePartition(shardOf(key.pk, dueShards)),
+    dueSk: `${dueAt}#${key.sk}`,
+  })
+
+  return {
+    async point(message, dueAt) {
+      const key = rowKey(message)
+      await main.put({ ...key, id: message.id, ...due(key, dueAt) })
+    },
+
+    async rows(channelId, limit) {
+      const items = await main.partition(partitionOf(channelId), { limit })
+      return items.map(item => {
+        const { pk, sk, id, dueAt } = readItem(rowSchema, item)
+        return { key: { pk, sk }, id, dueAt }
+      })
+    },
+
+    async postpone({ key }, dueAt) {
+      await main.update(key, { set: due(key, dueAt) })
+    },
+
+    async clear({ key }) {
+      await main.remove(key)
+    },
+
+    async dueChannels(at, limitPerShard) {
+      const shards = Array.from({ length: dueShards }, (_, shard) => duePartition(shard))
+      const keys = await Promise.all(shards.map(pk => main.due(pk, `${at}#\uffff`, limitPerShard)))
+      return [...new Set(keys.flat().map(channelOfRow))]
+    },
+  }
+}

@@ -1,0 +1,164 @@
+/** The only file that speaks SMTP: one signed-in session, over which one mail after the other is handed over. */
+
+import type { Readable } from 'node:stream'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { type FaultCode, PostroomError } from './faults.ts'
+import type { MailServer } from './provider.ts'
+
+export interface SmtpLogin {
+  server: MailServer
+  /** At Microsoft the token's UPN; an alias is refused with 535 5.7.3. */
+  user: string
+  accessToken: string
+}
+
+export interface Envelope {
+  from: string
+  to: string[]
+  sizeBytes: number
+}
+
+export interface Accepted {
+  /** The server's last line, as evidence. */
+  response: string
+  /** The Message-ID the server says it stored the mail under (Exchange), without which it is ours. */
+  providerMessageId: string | null
+  rejected: { address: string; response: string }[]
+}
+
+export interface SmtpSession {
+  /**
+   * Hands one mail over.
+   * @param body is read only after the server asked for it, so whoever makes it knows when the first byte leaves
+   * @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_refused`, `smtp_recipients_refused`,
+   *   and `outcome_unknown` if the connection broke after the whole body was handed over
+   */
+  send(envelope: Envelope, body: Readable): Promise<Accepted>
+  close(): void
+}
+
+const connectTimeoutMs = 30_000
+/** RFC 5321 4.5.3.2.6 wants ten minutes after the final dot; a drain has five in all, and asks Sent instead. */
+const answerTimeoutMs = 180_000
+
+/** @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_auth_refused` */
+export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promise<SmtpSession> {
+  const connection = new SMTPConnection({
+    host: server.host,
+    port: server.port,
+    secure: server.security === 'tls',
+    requireTLS: server.security === 'starttls',
+    connectionTimeout: connectTimeoutMs,
+    greetingTimeout: connectTimeoutMs,
+    socketTimeout: answerTimeoutMs,
+    logger: false,
+    customAuth: { XOAUTH2: context => signIn(context.sendCommand, user, accessToken) },
+  })
+  // Errors between two sends arrive here; the next send then fails by itself.
+  let broken: unknown
+  connection.on('error', error => {
+    broken ??= error
+  })
+
+  try {
+    await new Promise<void>((resolve, reject) => {
+      connection.once('error', reject)
+      connection.once('end', () => reject(broken ?? new Error('connection ended')))
+      connection.connect(() => connection.login({ user, method: 'XOAUTH2' }, error => (error ? reject(error) : resolve())))
+    })
+  } catch (error) {
+    connection.close()
+    throw error instanceof PostroomError ? error : smtpFault(error, 'smtp_unreachable')
+  }
+
+  return {
+    send: (envelope, body) => send(connection, envelope, body),
+    close: () => connection.quit(),
+  }
+}
+
+/**
+ * SASL XOAUTH2: one line, `user=` U ^A `auth=Bearer ` T ^A ^A in base64, ^A being byte 0x01.
+ * Google answers a bad token with 334 and a JSON challenge, and wants an empty line before it says 535;
+ * Exchange says 535 at once.
+ * @see https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
+ */
+async function signIn(
+  sendCommand: (line: string) => Promise<{ status: number; response: string }>,
+  user: string,
+  accessToken: string,
+): Promise<void> {
+  const blob = Buffer.from(`user=${user}\x01auth=Bearer ${accessToken}\x01\x01`).toString('base64')
+  let reply = await sendCommand(`AUTH XOAUTH2 ${blob}`)
+  if (reply.status === 334) reply = await sendCommand('')
+  if (reply.status === 235) return
+  throw new PostroomError(reply.status === 535 ? 'smtp_auth_refused' : codeOf(reply.status), {
+    evidence: oneLine(reply.response),
+  })
+}
+
+function send(connection: SMTPConnection, envelope: Envelope, body: Readable): Promise<Accepted> {
+  // The error alone cannot tell "never sent" from "maybe sent"; whether our body was read to its end can.
+  let bodyHandedOver = false
+  body.once('end', () => {
+    bodyHandedOver = true
+  })
+  return new Promise((resolve, reject) => {
+    const { from, to, sizeBytes } = envelope
+    connection.send({ from, to, size: sizeBytes }, body, (error, info) => {
+      if (error) {
+        const answered = responseCodeOf(error) !== undefined
+        const fault = smtpFault(error, bodyHandedOver && !answered ? 'outcome_unknown' : 'smtp_unreachable')
+        // RFC 5321 4.1.4: an open transaction would make the next MAIL FROM a nested one.
+        if (answered) connection.reset(() => reject(fault))
+        else reject(fault)
+        return
+      }
+      resolve({
+        response: oneLine(info?.response ?? ''),
+        providerMessageId: info?.serverMessageId ?? null,
+        rejected: (info?.rejectedErrors ?? []).map(refused => ({
+          address: String(refused.recipient ?? ''),
+          response: oneLine(String(refused.response ?? '')),
+        })),
+      })
+    })
+  })
+}
+
+function responseCodeOf(error: unknown): number | undefined {
+  const code = error instanceof Error && 'responseCode' in error ? error.responseCode : undefined
+  return typeof code === 'number' && code > 0 ? code : undefined
+}
+
+/** Where the server answered, its answer decides; otherwise what we know of how far we came. */
+function smtpFault(error: unknown, unanswered: FaultCode): PostroomError {
+  if (error instanceof PostroomError) return error
+  const code = responseCodeOf(error)
+  const response = error instanceof Error && 'response' in error ? String(error.response) : undefined
+  const evidence = response ? oneLine(response) : errnoOf(error)
+  const atRecipients = error instanceof Error && 'command' in error && error.command === 'RCPT TO'
+  if (code === undefined) return new PostroomError(unanswered, { cause: error, evidence })
+  const fault = codeOf(code)
+  return new PostroomError(fault === 'smtp_refused' && atRecipients ? 'smtp_recipients_refused' : fault, {
+    cause: error,
+    evidence,
+  })
+}
+
+/** RFC 5321 4.2.1: 4yz may succeed later, 5yz will not. */
+function codeOf(status: number): FaultCode {
+  // RFC 5321 3.8: with 421 the server hangs up.
+  if (status === 421) return 'smtp_unreachable'
+  if (status >= 500) return 'smtp_refused'
+  return status >= 400 ? 'smtp_temporary' : 'smtp_unreachable'
+}
+
+function errnoOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
+}
+
+/** A server's line as evidence: short, and without what could break out of a log line. */
+function oneLine(response: string): string {
+  return response.replace(/\s+/g, ' ').trim().slice(0, 300)
+}

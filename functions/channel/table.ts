@@ -1,0 +1,249 @@
+/** The only file that talks to DynamoDB. Every write is one item, conditional where an invariant needs it. */
+
+import { ConditionalCheckFailedException, type DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import {
+  BatchGetCommand,
+  DeleteCommand,
+  DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateCommand,
+} from '@aws-sdk/lib-dynamodb'
+import type { z } from 'zod'
+import { PostroomError } from './faults.ts'
+import { indexNames, keyNames } from './table-names.ts'
+
+export interface Key {
+  pk: string
+  sk: string
+}
+
+export type Item = Record<string, unknown>
+
+/** All parts must hold. An absent attribute counts as below any number. */
+export interface Condition {
+  exists?: boolean
+  equals?: Record<string, string | number | boolean>
+  oneOf?: Record<string, string[]>
+  atMost?: Record<string, number>
+}
+
+export interface Change {
+  set?: Record<string, unknown>
+  remove?: string[]
+  add?: Record<string, number>
+}
+
+export interface PageOf<T> {
+  items: T[]
+  /** The sort key after which the next page begins; null at the end. */
+  after: string | null
+}
+
+export interface Table {
+  /** Reads one item, consistently. */
+  get(key: Key): Promise<Item | undefined>
+  /** Reads many, consistently; in the order of `keys`, with gaps for what is absent. */
+  getMany(keys: Key[]): Promise<(Item | undefined)[]>
+  /** @returns false if the condition did not hold */
+  put(item: Key & Item, condition?: Condition): Promise<boolean>
+  /** Changes an item that exists, unless the condition says otherwise. @returns the new item, or undefined if the condition did not hold */
+  update(key: Key, change: Change, condition?: Condition): Promise<Item | undefined>
+  /** @returns false if the condition did not hold */
+  remove(key: Key, condition?: Condition): Promise<boolean>
+  /** Items of one partition in the order of their sort keys, consistently. */
+  partition(pk: string, options?: { prefix?: string; limit?: number }): Promise<Item[]>
+  /** Keys from the sparse index `listing`, page by page. Eventually consistent. */
+  listing(
+    pk: string,
+    options: { prefix?: string; after?: string; before?: string; limit: number; descending?: boolean },
+  ): Promise<PageOf<Key>>
+  /** Keys from the sparse index `due` whose time has come. Eventually consistent. */
+  due(pk: string, untilSk: string, limit: number): Promise<Key[]>
+}
+
+/** DynamoDB's own limit for BatchGetItem. */
+const batchGetLimit = 100
+
+export function openTable(client: DynamoDBClient, name: string): Table {
+  const db = DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } })
+
+  const conditionally = async <T>(write: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await write
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return undefined
+      throw error
+    }
+  }
+
+  const readBatch = async (keys: Key[]): Promise<Map<string, Item>> => {
+    const found = new Map<string, Item>()
+    let wanted = keys
+    while (wanted.length > 0) {
+      const answer = await db.send(
+        new BatchGetCommand({ RequestItems: { [name]: { Keys: wanted, ConsistentRead: true } } }),
+      )
+      for (const item of answer.Responses?.[name] ?? []) found.set(`${item.pk}\n${item.sk}`, item)
+      wanted = (answer.UnprocessedKeys?.[name]?.Keys ?? []).map(key => ({ pk: `${key.pk}`, sk: `${key.sk}` }))
+    }
+    return found
+  }
+
+  const query = async (input: Omit<QueryCommandInput, 'TableName'>) =>
+    db.send(new QueryCommand({ TableName: name, ...input }))
+
+  return {
+    async get(key) {
+      return (await db.send(new GetCommand({ TableName: name, Key: key, ConsistentRead: true }))).Item
+    },
+
+    async getMany(keys) {
+      const unique = [...new Map(keys.map(key => [`${key.pk}\n${key.sk}`, key])).values()]
+      const found = new Map<string, Item>()
+      for (let i = 0; i < unique.length; i += batchGetLimit) {
+        for (const [id, item] of await readBatch(unique.slice(i, i + batchGetLimit))) found.set(id, item)
+      }
+      return keys.map(key => found.get(`${key.pk}\n${key.sk}`))
+    },
+
+    async put(item, condition) {
+      const write = db.send(new PutCommand({ TableName: name, Item: item, ...expressions({}, condition) }))
+      return (await conditionally(write)) !== undefined
+    },
+
+    async update(key, change, condition) {
+      // Without this, DynamoDB would make an item out of nothing but the changed attributes.
+      const guarded = { exists: true, ...condition }
+      const write = db.send(
+        new UpdateCommand({
+          TableName: name,
+          Key: key,
+          ReturnValues: 'ALL_NEW',
+          ...expressions(change, guarded),
+        }),
+      )
+      return (await conditionally(write))?.Attributes
+    },
+
+    async remove(key, condition) {
+      const write = db.send(new DeleteCommand({ TableName: name, Key: key, ...expressions({}, condition) }))
+      return (await conditionally(write)) !== undefined
+    },
+
+    async partition(pk, { prefix, limit } = {}) {
+      const items: Item[] = []
+      let from: QueryCommandInput['ExclusiveStartKey']
+      do {
+        const answer = await query({
+          ConsistentRead: true,
+          KeyConditionExpression: prefix ? 'pk = :pk AND begins_with(sk, :prefix)' : 'pk = :pk',
+          ExpressionAttributeValues: prefix ? { ':pk': pk, ':prefix': prefix } : { ':pk': pk },
+          Limit: limit,
+          ExclusiveStartKey: from,
+        })
+        items.push(...(answer.Items ?? []))
+        from = answer.LastEvaluatedKey
+      } while (from && (limit === undefined || items.length < limit))
+      return items
+    },
+
+    async listing(pk, { prefix = '', after, before, limit, descending = false }) {
+      const low = descending ? prefix : (after ?? prefix)
+      const high = descending ? (after ?? `${prefix}\uffff`) : (before ?? `${prefix}\uffff`)
+      if (low > high) return { items: [], after: null }
+      const answer = await query({
+        IndexName: indexNames.listing,
+        KeyConditionExpression: `${keyNames.listingPartition} = :pk AND ${keyNames.listingSort} BETWEEN :low AND :high`,
+        ExpressionAttributeValues: { ':pk': pk, ':low': low, ':high': high },
+        ScanIndexForward: !descending,
+        // BETWEEN holds its ends, so the item named by `after` comes first again and is dropped below.
+        Limit: limit + 2,
+      })
+      const rows = (answer.Items ?? []).filter(item => item[keyNames.listingSort] !== after)
+      const page = rows.slice(0, limit)
+      const last = page.at(-1)?.[keyNames.listingSort]
+      return {
+        items: page.map(item => ({ pk: `${item.pk}`, sk: `${item.sk}` })),
+        after: rows.length > limit && last !== undefined ? `${last}` : null,
+      }
+    },
+
+    async due(pk, untilSk, limit) {
+      const answer = await query({
+        IndexName: indexNames.due,
+        KeyConditionExpression: `${keyNames.duePartition} = :pk AND ${keyNames.dueSort} <= :until`,
+        ExpressionAttributeValues: { ':pk': pk, ':until': untilSk },
+        Limit: limit,
+      })
+      return (answer.Items ?? []).map(item => ({ pk: `${item.pk}`, sk: `${item.sk}` }))
+    },
+  }
+}
+
+/** Writes condition and change as DynamoDB's expressions; every name goes in as a placeholder (reserved words). */
+function expressions(change: Change, condition: Condition | undefined) {
+  const names: Record<string, string> = {}
+  const values: Record<string, unknown> = {}
+  const nameOf = (attribute: string) => {
+    const placeholder = `#${attribute.replace(/[^A-Za-z0-9]/g, '_')}`
+    names[placeholder] = attribute
+    return placeholder
+  }
+  let count = 0
+  const valueOf = (value: unknown) => {
+    const placeholder = `:v${count++}`
+    values[placeholder] = value
+    return placeholder
+  }
+
+  const parts: string[] = []
+  if (condition?.exists === true) parts.push(`attribute_exists(${nameOf('pk')})`)
+  if (condition?.exists === false) parts.push(`attribute_not_exists(${nameOf('pk')})`)
+  for (const [attribute, value] of Object.entries(condition?.equals ?? {})) {
+    parts.push(`${nameOf(attribute)} = ${valueOf(value)}`)
+  }
+  for (const [attribute, list] of Object.entries(condition?.oneOf ?? {})) {
+    parts.push(`${nameOf(attribute)} IN (${list.map(valueOf).join(', ')})`)
+  }
+  for (const [attribute, value] of Object.entries(condition?.atMost ?? {})) {
+    const name = nameOf(attribute)
+    parts.push(`(attribute_not_exists(${name}) OR ${name} <= ${valueOf(value)})`)
+  }
+
+  const set = Object.entries(change.set ?? {}).filter(([, value]) => value !== undefined)
+  const updates = [
+    set.length > 0 && `SET ${set.map(([a, v]) => `${nameOf(a)} = ${valueOf(v)}`).join(', ')}`,
+    change.remove?.length && `REMOVE ${change.remove.map(nameOf).join(', ')}`,
+    change.add &&
+      `ADD ${Object.entries(change.add)
+        .map(([a, v]) => `${nameOf(a)} ${valueOf(v)}`)
+        .join(', ')}`,
+  ].filter(part => typeof part === 'string')
+
+  return {
+    ...(parts.length > 0 && { ConditionExpression: parts.join(' AND ') }),
+    ...(updates.length > 0 && { UpdateExpression: updates.join(' ') }),
+    ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
+    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
+  }
+}
+
+/**
+ * Gives a stored item its type, once, where it leaves the table.
+ * @throws PostroomError `stored_item_invalid` with the key and the broken field
+ */
+export function readItem<S extends z.ZodType>(schema: S, item: Item): z.output<S> {
+  const result = schema.safeParse(item)
+  if (result.success) return result.data
+  throw new PostroomError('stored_item_invalid', {
+    evidence: `${item.pk} ${item.sk}`,
+    errors: result.error.issues.map(issue => ({
+      field: issue.path.join('.'),
+      rule: issue.message,
+      found: '(not shown)',
+    })),
+  })
+}

@@ -1,0 +1,55 @@
+/** Threads: which conversation a mail belongs to, found by the Message-IDs it refers to. */
+
+import { z } from 'zod'
+import { derivedId } from './identifiers.ts'
+import { readItem, type Table } from './table.ts'
+
+/** Of a long References chain, the nearest ancestors decide; older ones lead to the same thread anyway. */
+const lookUpLimit = 20
+
+const entrySchema = z.object({
+  threadId: z.string(),
+  id: z.string(),
+  messageId: z.string(),
+  references: z.array(z.string()),
+})
+
+export type ThreadEntry = z.infer<typeof entrySchema>
+
+const entryKey = (channelId: string, messageId: string) => ({
+  pk: `CHANNEL#${channelId}`,
+  sk: `MESSAGE_ID#${derivedId('mid', messageId)}`,
+})
+
+export interface Threads {
+  /** What we know of one Message-ID in this channel. */
+  find(channelId: string, messageId: string): Promise<ThreadEntry | undefined>
+  /** @returns the thread of the nearest ancestor we know; else one derived from the oldest ancestor named */
+  threadOf(
+    channelId: string,
+    mail: { messageId: string; inReplyTo: string | null; references: string[] },
+  ): Promise<string>
+  /** From now on, mails that refer to this Message-ID join its thread. The first to use an id keeps it. */
+  remember(channelId: string, entry: ThreadEntry): Promise<void>
+}
+
+export function openThreads({ main }: { main: Table }): Threads {
+  return {
+    async find(channelId, messageId) {
+      const item = await main.get(entryKey(channelId, messageId))
+      return item && readItem(entrySchema, item)
+    },
+
+    async threadOf(channelId, { messageId, inReplyTo, references }) {
+      const ancestors = [...new Set([inReplyTo, ...references.toReversed()])].filter(id => id !== null)
+      const known = await main.getMany(ancestors.slice(0, lookUpLimit).map(id => entryKey(channelId, id)))
+      const nearest = known.find(item => item !== undefined)
+      if (nearest) return readItem(entrySchema, nearest).threadId
+      return derivedId('th', channelId, references[0] ?? inReplyTo ?? messageId)
+    },
+
+    async remember(channelId, entry) {
+      await main.put({ ...entryKey(channelId, entry.messageId), ...entry }, { exists: false })
+    },
+  }
+}

@@ -1,0 +1,144 @@
+/** The only file that calls token endpoints. Answers and errors never reach a log: they hold tokens and names. */
+
+import { z } from 'zod'
+import { type FaultCode, PostroomError } from './faults.ts'
+import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
+
+/** Shorter than the broker's lease, so that a lease outlives every call made under it. */
+export const tokenTimeoutMs = 15_000
+
+const answerSchema = z.object({
+  access_token: z.string().min(1),
+  refresh_token: z.string().min(1).optional(),
+  id_token: z.string().min(1).optional(),
+  expires_in: z.coerce.number().positive(),
+  scope: z.string().optional(),
+})
+
+const errorSchema = z.object({
+  error: z.string(),
+  error_codes: z.array(z.number()).optional(),
+  suberror: z.string().optional(),
+})
+
+export interface TokenAnswer {
+  accessToken: string
+  /** Absent where the provider keeps the old one (Google). */
+  refreshToken: string | null
+  idToken: string | null
+  expiresInMs: number
+  /** What was granted, which need not be what was asked. Null if the provider does not say. */
+  scope: string | null
+}
+
+export interface TokenRequest {
+  entry: ProviderEntry
+  app: OAuthApp
+  /** The person's own tenant once known: pins refreshes to it. Null at the first exchange. */
+  tenantId: string | null
+}
+
+/** RFC 6749 4.1.3 with RFC 7636 4.5: trades the code, once, proving that we began the flow. */
+export function redeemCode(
+  request: TokenRequest,
+  grant: { code: string; codeVerifier: string; redirectUri: string },
+): Promise<TokenAnswer> {
+  return call(request, {
+    grant_type: 'authorization_code',
+    code: grant.code,
+    code_verifier: grant.codeVerifier,
+    redirect_uri: grant.redirectUri,
+  })
+}
+
+/** RFC 6749 6. Scopes are named again: Entra then includes an id_token with fresh claims. */
+export function refreshGrant(request: TokenRequest, refreshToken: string): Promise<TokenAnswer> {
+  return call(request, {
+    grant_type: 'refresh_token',
+    refresh_token: refreshToken,
+    scope: request.entry.scopes.join(' '),
+  })
+}
+
+async function call(request: TokenRequest, form: Record<string, string>): Promise<TokenAnswer> {
+  const { entry, app, tenantId } = request
+  const response = await post(tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant), {
+    client_id: app.clientId,
+    client_secret: app.clientSecret,
+    ...form,
+  })
+  if (!response.ok) throw refusal(response, form.grant_type === 'authorization_code')
+  const answer = answerSchema.safeParse(response.body)
+  if (!answer.success) {
+    throw new PostroomError('provider_unreachable', { evidence: 'the token answer has no token' })
+  }
+  const { access_token, refresh_token, id_token, expires_in, scope } = answer.data
+  return {
+    accessToken: access_token,
+    refreshToken: refresh_token ?? null,
+    idToken: id_token ?? null,
+    expiresInMs: expires_in * 1000,
+    scope: scope ?? null,
+  }
+}
+
+interface Answer {
+  ok: boolean
+  status: number
+  body: unknown
+  retryAfterMs: number | undefined
+}
+
+async function post(url: string, form: Record<string, string>): Promise<Answer> {
+  try {
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+      body: new URLSearchParams(form).toString(),
+      redirect: 'error',
+      signal: AbortSignal.timeout(tokenTimeoutMs),
+    })
+    const seconds = Number(response.headers.get('retry-after'))
+    return {
+      ok: response.ok,
+      status: response.status,
+      body: await response.json().catch(() => null),
+      retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
+    }
+  } catch (cause) {
+    throw new PostroomError('provider_unreachable', { cause, evidence: 'no answer from the token endpoint' })
+  }
+}
+
+/** OAuth errors that mean: this grant is over, and only the person can give another (RFC 6749 5.2). */
+const personMustReturn = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required'])
+/** OAuth errors that mean: our own registration is wrong, for every mailbox alike. */
+const registrationIsWrong = new Set([
+  'invalid_client',
+  'unauthorized_client',
+  'deleted_client',
+  'invalid_scope',
+  'invalid_request',
+  'unsupported_grant_type',
+])
+/** Entra answers a too eager client with `invalid_grant` AADSTS50196, which is a throttle and no verdict. */
+const loopDetected = 50196
+
+function refusal(response: Answer, exchanging: boolean): PostroomError {
+  const { status, retryAfterMs } = response
+  const parsed = errorSchema.safeParse(response.body)
+  const error = parsed.success ? parsed.data.error : null
+  const codes = parsed.success ? (parsed.data.error_codes ?? []) : []
+  const evidence = [`HTTP ${status}`, error?.slice(0, 60), ...codes.map(code => `AADSTS${code}`)]
+    .filter(Boolean)
+    .join(' ')
+  return new PostroomError(codeFor(), { evidence, retryAfterMs })
+
+  function codeFor(): FaultCode {
+    if (status === 429 || codes.includes(loopDetected)) return 'provider_throttled'
+    if (status >= 500 || error === null) return 'provider_unreachable'
+    if (personMustReturn.has(error)) return exchanging ? 'code_refused' : 'grant_revoked'
+    if (registrationIsWrong.has(error)) return 'app_credentials_refused'
+    return 'provider_unreachable'
+  }
+}

@@ -1,0 +1,160 @@
+/** The second half: the provider's answer is checked from every side, then becomes a channel or waits for the app's word. */
+
+import { type ActivationServices, activate } from '../channel/activation.ts'
+import { type Candidate, type ConnectSession, confirmationLifeMs } from '../channel/connect-sessions.ts'
+import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
+import type { Grants } from '../channel/grant.ts'
+import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
+import { verifyIdToken } from '../channel/id-token.ts'
+import { randomId } from '../channel/identifiers.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { channelIdOf, emailOf, identityOf, loginOf } from '../channel/login.ts'
+import { type ProviderEntry, providerOf } from '../channel/provider.ts'
+import { redeemCode, type TokenAnswer } from '../channel/token-endpoint.ts'
+import { type BeginServices, redirectUri } from './begin.ts'
+import { donePage, failurePage, redirect } from './page.ts'
+import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
+import { takeVerifier } from './verifier.ts'
+
+export type CallbackServices = BeginServices & ActivationServices & { grants: Grants }
+
+/**
+ * Until the state is consumed, whatever is wrong changes nothing and is thrown. From then on the session
+ * itself keeps the outcome, so that the app can read it, and the person gets a page.
+ * @throws PostroomError `state_invalid`, `state_expired`, `state_used`, `browser_mismatch`
+ */
+export async function finishConsent(request: HttpRequest, services: CallbackServices): Promise<HttpAnswer> {
+  const session = await consumeState(request, services)
+  try {
+    const candidate = await verifySignIn(session, request, services)
+    const waiting = await services.sessions.move(
+      session.id,
+      { states: ['checking'] },
+      {
+        state: 'awaiting_confirmation',
+        candidate,
+        expiresAtMs: services.now() + confirmationLifeMs,
+      },
+    )
+    if (!waiting) throw new PostroomError('state_used')
+    if (waiting.autoConfirm) await activate(waiting, services)
+    const status = waiting.autoConfirm ? 'connected' : 'pending'
+    return session.returnUrl
+      ? redirect(backToApp(session.returnUrl, session.id, status))
+      : donePage({ email: candidate.email, isConfirmed: waiting.autoConfirm })
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    log({ event: 'connect_refused', sessionId: session.id, ...errorForLog(error) })
+    await services.sessions.move(
+      session.id,
+      { states: ['checking'] },
+      { state: 'failed', fault: describeFault(error) },
+    )
+    return failurePage(error, session.returnUrl && backToApp(session.returnUrl, session.id, 'failed'))
+  }
+}
+
+async function consumeState(request: HttpRequest, { sessions }: CallbackServices): Promise<ConnectSession> {
+  const state = request.queryStringParameters?.state ?? ''
+  const session = await sessions.find(splitTicket(state).sessionId)
+  if (!session) throw new PostroomError('state_invalid')
+  if (session.provider !== request.pathParameters?.provider) throw new PostroomError('state_invalid')
+  if (!matchesHash(state, session.stateHash)) throw new PostroomError('state_invalid')
+  const cookie = browserSecret(request)
+  if (cookie === undefined || !matchesHash(cookie, session.cookieHash)) throw new PostroomError('browser_mismatch')
+  if (session.state === 'expired') throw new PostroomError('state_expired')
+  // One write decides between two answers that arrive at once.
+  const consumed = await sessions.move(
+    session.id,
+    { states: ['consenting'], equals: { stateHash: session.stateHash ?? '' } },
+    { state: 'checking' },
+  )
+  if (!consumed) throw new PostroomError('state_used')
+  return consumed
+}
+
+async function verifySignIn(
+  session: ConnectSession,
+  request: HttpRequest,
+  services: CallbackServices,
+): Promise<Candidate> {
+  const { apps, providers, publicUrl, now } = services
+  const query = request.queryStringParameters ?? {}
+  const entry = providerOf(providers, session.provider)
+  const app = await apps.get(session.provider)
+
+  // RFC 9207: an answer that names its issuer must name the one we asked (mix-up defence).
+  if (query.iss !== undefined && !isIssuer(entry, query.iss)) throw new PostroomError('issuer_mismatch')
+  if (query.error !== undefined) throw refusedByProvider(query.error)
+  if (!query.code) throw new PostroomError('code_missing')
+  const verifier = await takeVerifier(session, query.state ?? '', services)
+  if (!verifier) throw new PostroomError('state_used')
+
+  const answer = await redeemCode(
+    { entry, app, tenantId: null },
+    {
+      code: query.code,
+      codeVerifier: verifier.codeVerifier,
+      redirectUri: redirectUri(publicUrl, session.provider),
+    },
+  )
+  if (answer.idToken === null) throw new PostroomError('id_token_missing')
+  const claims = await verifyIdToken(answer.idToken, { entry, app, nonce: verifier.nonce, now: now() })
+  requireMailScopes(entry, answer)
+
+  const identity = identityOf(entry, claims)
+  const channelId = channelIdOf(session.accountId, session.provider, identity, session.sharedMailbox ?? undefined)
+  const email = emailOf(entry, claims)
+  const login = loginOf(entry, claims)
+  if (session.channelId !== null && session.channelId !== channelId) {
+    const expected = (await services.channels.find(session.channelId))?.email ?? session.channelId
+    throw new PostroomError('identity_mismatch', {
+      errors: [{ field: 'account', rule: `must be ${expected}`, found: email }],
+    })
+  }
+  const { refreshToken } = answer
+  if (refreshToken === null) throw new PostroomError('refresh_token_missing')
+
+  const grantId = randomId('gr')
+  await services.grants.create({ grantId, accountId: session.accountId, channelId }, { ...answer, refreshToken })
+  return {
+    channelId,
+    grantId,
+    identity,
+    email,
+    displayName: typeof claims.name === 'string' && claims.name.trim() !== '' ? claims.name.trim() : null,
+    // A shared mailbox is opened under its own address, but sent from with the delegate's own login.
+    login: { imap: session.sharedMailbox ?? login, smtp: login },
+  }
+}
+
+function isIssuer(entry: ProviderEntry, iss: string): boolean {
+  const [before, after] = entry.issuer.split('{tid}')
+  if (after === undefined) return iss === entry.issuer || (entry.issuerAliases ?? []).includes(iss)
+  return iss.startsWith(before ?? '') && iss.endsWith(after)
+}
+
+function refusedByProvider(error: string): PostroomError {
+  const evidence = error.replace(/[^\w.-]/g, '').slice(0, 60)
+  return new PostroomError(error === 'access_denied' ? 'consent_declined' : 'consent_failed', { evidence })
+}
+
+/** Granted is not asked: Google lets people untick, Microsoft reorders and respells. */
+function requireMailScopes(entry: ProviderEntry, { scope }: TokenAnswer): void {
+  if (scope === null) return
+  const granted = scope.toLowerCase().split(' ')
+  const missing = Object.values(entry.mailScopes).filter(
+    wanted => !granted.some(name => name === wanted.toLowerCase() || name.endsWith(`/${wanted.toLowerCase()}`)),
+  )
+  if (missing.length === 0) return
+  throw new PostroomError('scope_missing', {
+    errors: [...new Set(missing)].map(wanted => ({ field: 'scope', rule: 'must be granted', found: `no ${wanted}` })),
+  })
+}
+
+function backToApp(returnUrl: string, sessionId: string, status: 'pending' | 'connected' | 'failed'): string {
+  const url = new URL(returnUrl)
+  url.searchParams.set('connect_session', sessionId)
+  url.searchParams.set('status', status)
+  return url.toString()
+}

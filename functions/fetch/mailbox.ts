@@ -1,0 +1,122 @@
+/** One poll of one mailbox: sign in, see what is new, store it mail by mail, and move the cursor behind each. */
+
+import type { Channel, Channels } from '../channel/channels.ts'
+import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import type { Health } from '../channel/health.ts'
+import { type FolderState, type ImapSession, openImap } from '../channel/imap.ts'
+import { type Providers, providerOf } from '../channel/provider.ts'
+import type { Tokens } from '../channel/tokens.ts'
+import type { Cursor, Cursors } from './cursor.ts'
+import { type IngestServices, ingest } from './ingest.ts'
+
+export interface MailboxServices extends IngestServices {
+  channels: Channels
+  tokens: Tokens
+  providers: Providers
+  health: Health
+  cursors: Cursors
+}
+
+const folder = 'INBOX'
+/** One poll takes at most this many mails; the rest comes with the next, so that no mailbox holds up the others. */
+const mailsPerPoll = 100
+/** After a UIDVALIDITY change, mail of this long before the last known good poll is looked at again. */
+const resyncWindowMs = 2 * 24 * 3600_000
+const dayMs = 24 * 3600_000
+
+interface Poll {
+  services: MailboxServices
+  deadlineMs: number
+}
+
+export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
+  const { health, now } = poll.services
+  const { state, until } = channel.connection
+  if (channel.disconnectedAt !== null || channel.auth.state !== 'connected') return
+  if (state === 'backing_off' && until !== null && Date.parse(until) > now()) return
+  try {
+    const session = await signIn(channel, poll.services)
+    try {
+      await fetchNew(channel, session, poll)
+    } finally {
+      await session.close()
+    }
+    await health.succeeded(channel)
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
+    else if (error.code !== 'internal') await health.unreachable(channel, error)
+    throw error
+  }
+}
+
+/** A refusal is asked about once more with a token that is certainly fresh, before it counts. */
+async function signIn(channel: Channel, { tokens, providers }: MailboxServices): Promise<ImapSession> {
+  const { imap: server } = providerOf(providers, channel.provider)
+  const user = channel.login.imap
+  const accessToken = await tokens.accessToken(channel)
+  try {
+    return await openImap({ server, user, accessToken })
+  } catch (error) {
+    if (!(error instanceof PostroomError) || error.code !== 'imap_auth_refused') throw error
+    const fresh = await tokens.tokenAfterRefusal(channel, accessToken)
+    return await openImap({ server, user, accessToken: fresh })
+  }
+}
+
+async function fetchNew(channel: Channel, session: ImapSession, { services, deadlineMs }: Poll): Promise<void> {
+  const { cursors, channels, now } = services
+  const state = await session.open(folder)
+  const cursor = await currentCursor(channel, { session, state, services })
+  // An idle mailbox costs no write: the server says by UIDNEXT that nothing can be there.
+  if (state.uidNext <= cursor.lastUid + 1) return
+
+  const uids = (await session.uidsFrom(cursor.lastUid + 1)).slice(0, mailsPerPoll)
+  for (const uid of uids) {
+    if (now() > deadlineMs) return
+    const mail = await session.fetch(uid)
+    if (mail) {
+      const { uidValidity } = state
+      const skipKnown = uid <= (cursor.resyncToUid ?? 0)
+      await ingest(mail, { channel, folder, uidValidity, skipKnown, services })
+    }
+    await cursors.advance(channel.id, folder, { uidValidity: state.uidValidity, lastUid: uid })
+  }
+  await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
+}
+
+/** First poll, another UIDVALIDITY, or as left: where reading goes on. */
+async function currentCursor(
+  channel: Channel,
+  { session, state, services }: { session: ImapSession; state: FolderState; services: MailboxServices },
+): Promise<Cursor> {
+  const { cursors, now } = services
+  const known = await cursors.find(channel.id, folder)
+  if (known?.uidValidity === state.uidValidity) return known
+
+  // RFC 3501 2.3.1.1: the old UIDs mean nothing now. Mail that is known by its Message-ID is not told again.
+  const since = new Date(known ? lastGoodPollMs(channel, now()) - resyncWindowMs : channel.fetchSince)
+  const begin = {
+    uidValidity: state.uidValidity,
+    lastUid: await lastUidBefore(since, session, state),
+    resyncToUid: known ? state.uidNext - 1 : null,
+  }
+  await cursors.begin(channel.id, folder, begin)
+  return begin
+}
+
+function lastGoodPollMs(channel: Channel, nowMs: number): number {
+  const last = Date.parse(channel.lastFetchedAt ?? channel.connectedAt)
+  return Number.isNaN(last) ? nowMs : last
+}
+
+/** The UID after which mail counts as new: right below the first one that arrived at `since` or later. */
+async function lastUidBefore(since: Date, session: ImapSession, state: FolderState): Promise<number> {
+  if (state.messages === 0) return state.uidNext - 1
+  // SEARCH SINCE knows days only, in the server's own time zone; INTERNALDATE knows seconds.
+  const uids = await session.uidsSince(new Date(since.getTime() - dayMs))
+  const sinceMs = Math.floor(since.getTime() / 1000) * 1000
+  const arrivals = await session.arrivals(uids)
+  const fresh = arrivals.filter(({ receivedAt }) => receivedAt.getTime() >= sinceMs)
+  return fresh.length === 0 ? state.uidNext - 1 : Math.min(...fresh.map(({ uid }) => uid)) - 1
+}

@@ -1,0 +1,156 @@
+/** Drains one channel: everything that is due, in order of acceptance, over one SMTP session. */
+
+import type { Channel, Channels } from '../channel/channels.ts'
+import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import type { Health } from '../channel/health.ts'
+import { randomId } from '../channel/identifiers.ts'
+import { finalStates, type OutboundMessage } from '../channel/messages.ts'
+import type { Outbox, OutboxRow } from '../channel/outbox.ts'
+import { type Providers, providerOf } from '../channel/provider.ts'
+import { openSmtp, type SmtpSession } from '../channel/smtp.ts'
+import type { Table } from '../channel/table.ts'
+import type { Tokens } from '../channel/tokens.ts'
+import { type DeliveryServices, deliver, expire, park, postpone, settle, settleUnfinished } from './deliver.ts'
+import { takeLease } from './lease.ts'
+
+export interface DrainServices extends DeliveryServices {
+  main: Table
+  channels: Channels
+  outbox: Outbox
+  tokens: Tokens
+  providers: Providers
+  health: Health
+}
+
+/** One look at the outbox takes up to this many rows. */
+const rowsPerLook = 50
+/** No delivery begins with less time than this left; `schedule` rings again for what remains. */
+const reserveMs = 60_000
+/** A pointer whose message never came is cleared after this long: its accept has failed. */
+const orphanMs = 5 * 60_000
+
+export async function drain(
+  channelId: string,
+  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
+): Promise<void> {
+  const lease = await takeLease(channelId, randomId('drain'), services)
+  if (!lease) return
+  try {
+    do await drainOnce(channelId, { services, deadlineMs })
+    while (!(await lease.release()))
+  } catch (error) {
+    lease.abandon()
+    throw error
+  }
+}
+
+async function drainOnce(
+  channelId: string,
+  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
+): Promise<void> {
+  const channel = await services.channels.find(channelId)
+  if (!channel) return
+  const ready = await readyMessages(channel, services)
+  if (ready.length === 0) return
+  if (channel.auth.state !== 'connected') {
+    for (const { row, message } of ready) await park(message, row, { channel, services })
+    return
+  }
+  const { state, until } = channel.connection
+  if (state === 'backing_off' && until !== null && Date.parse(until) > services.now()) {
+    for (const { row } of ready) await services.outbox.postpone(row, until)
+    return
+  }
+  await deliverAll(channel, ready, { services, deadlineMs })
+}
+
+interface Ready {
+  row: OutboxRow
+  message: OutboundMessage
+}
+
+/** Clears away what is done, settles what a dead drain left, and returns what is to be delivered now. */
+async function readyMessages(channel: Channel, services: DrainServices): Promise<Ready[]> {
+  const { outbox, messages, now } = services
+  const at = new Date(now()).toISOString()
+  const ready: Ready[] = []
+  for (const row of await outbox.rows(channel.id, rowsPerLook)) {
+    const message = await messages.find(row.id)
+    if (!message || message.direction !== 'outbound') {
+      const acceptedAtMs = Date.parse(row.key.sk.slice(0, row.key.sk.indexOf('#')))
+      if (now() - acceptedAtMs > orphanMs) await outbox.clear(row)
+    } else if (finalStates.includes(message.state)) {
+      await settle(message, row, { channel, services })
+    } else if (message.expiresAt <= at) {
+      await expire(message, row, { channel, services })
+    } else if (message.state === 'sending' && message.bodyStarted) {
+      // We hold the lease, so whoever was sending this is dead, and the body may have arrived.
+      await settleUnfinished(message, row, { channel, services })
+    } else if (isDue(message, at)) {
+      ready.push({ row, message })
+    }
+  }
+  return ready
+}
+
+function isDue(message: OutboundMessage, at: string): boolean {
+  const notBefore = message.state === 'retrying' ? message.nextAttemptAt : message.sendAt
+  return notBefore === null || notBefore <= at
+}
+
+async function deliverAll(
+  channel: Channel,
+  ready: Ready[],
+  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
+): Promise<void> {
+  const { health, now } = services
+  let session: SmtpSession | undefined
+  try {
+    session = await openSession(channel, services)
+    for (const { row, message } of ready) {
+      if (deadlineMs - now() < reserveMs) return
+      await deliver(message, row, { channel, session, services })
+    }
+    await health.succeeded(channel)
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    // Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
+    if (error.row.action === 'reconnect') {
+      const refused = await health.loginRefused(channel, error)
+      for (const { row, message } of await stillOpen(ready, services)) {
+        await park(message, row, { channel: refused, services })
+      }
+    } else if (error.row.action === 'retry' || error.row.action === 'wait' || error.row.actor === 'operator') {
+      const paused = await health.unreachable(channel, error)
+      for (const { row, message } of await stillOpen(ready, services)) {
+        await postpone(message, row, { error, until: paused.connection.until, services })
+      }
+    } else {
+      throw error
+    }
+  } finally {
+    session?.close()
+  }
+}
+
+/** A 535 is asked about once more with a token that is certainly fresh, before it counts. */
+async function openSession(channel: Channel, { tokens, providers }: DrainServices): Promise<SmtpSession> {
+  const { smtp: server } = providerOf(providers, channel.provider)
+  const user = channel.login.smtp
+  const accessToken = await tokens.accessToken(channel)
+  try {
+    return await openSmtp({ server, user, accessToken })
+  } catch (error) {
+    if (!(error instanceof PostroomError) || error.code !== 'smtp_auth_refused') throw error
+    const fresh = await tokens.tokenAfterRefusal(channel, accessToken)
+    return await openSmtp({ server, user, accessToken: fresh })
+  }
+}
+
+async function stillOpen(ready: Ready[], { messages }: DrainServices): Promise<Ready[]> {
+  const latest = await Promise.all(ready.map(({ message }) => messages.find(message.id)))
+  return ready.flatMap(({ row }, index) => {
+    const message = latest[index]
+    return message?.direction === 'outbound' && !finalStates.includes(message.state) ? [{ row, message }] : []
+  })
+}
