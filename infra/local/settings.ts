@@ -1,0 +1,111 @@
+/** The environment of `npm start`, checked: each mistake becomes one plain sentence. */
+
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { z } from 'zod'
+import { PostroomError } from '../../functions/channel/faults.ts'
+import { mergeProviders, oauthAppsSchema } from '../../functions/channel/provider.ts'
+import { errorCodeOf, LocalError } from './local-error.ts'
+
+export interface Settings {
+  port: number
+  /** Everything that survives a restart. */
+  folder: string
+  apiKey: string
+  /** Provider entries of POSTROOM_PROVIDERS; those not named come from the sandbox or are built in. */
+  providers: Record<string, object>
+  /** OAuth apps of POSTROOM_APPS, for real mailboxes. */
+  apps: Record<string, object>
+}
+
+const defaultPort = 4400
+const defaultFolder = '.postroom'
+
+/** @throws LocalError */
+export async function readSettings(environment: NodeJS.ProcessEnv): Promise<Settings> {
+  const folder = resolve(environment.POSTROOM_DATA || defaultFolder)
+  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
+    throw new LocalError(`The data folder ${folder} cannot be made or opened (${errorCodeOf(error)}).`, {
+      cause: error,
+    })
+  })
+  return {
+    port: readPort(environment.PORT),
+    folder,
+    apiKey: await readApiKey(environment.POSTROOM_API_KEY, join(folder, 'api-key')),
+    providers: await readProviders(environment.POSTROOM_PROVIDERS),
+    apps: await readApps(environment.POSTROOM_APPS),
+  }
+}
+
+function readPort(text: string | undefined): number {
+  if (!text) return defaultPort
+  const port = Number(text)
+  if (Number.isInteger(port) && port >= 0 && port <= 65535) return port
+  throw new LocalError(`PORT must be a whole number from 0 to 65535: found '${text.slice(0, 40)}'.`)
+}
+
+async function readApiKey(given: string | undefined, file: string): Promise<string> {
+  if (given) {
+    if (/^[\x21-\x7e]{16,256}$/.test(given)) return given
+    throw new LocalError('POSTROOM_API_KEY must be 16 to 256 visible ASCII characters.')
+  }
+  try {
+    const made = randomBytes(24).toString('base64url')
+    await writeFile(file, made, { flag: 'wx', mode: 0o600 })
+    return made
+  } catch (error) {
+    if (errorCodeOf(error) !== 'EEXIST') throw unreadable(file, error)
+  }
+  const kept = (await readFile(file, 'utf8').catch(error => Promise.reject(unreadable(file, error)))).trim()
+  if (kept !== '') return kept
+  throw new LocalError(`The file ${file} is empty: remove it, and a new API key is made.`)
+}
+
+async function readProviders(file: string | undefined): Promise<Record<string, object>> {
+  if (!file) return {}
+  const providers = await readJson('POSTROOM_PROVIDERS', file, z.record(z.string(), z.looseObject({})))
+  try {
+    mergeProviders(providers)
+  } catch (error) {
+    if (!(error instanceof PostroomError)) throw error
+    throw new LocalError(`The file ${file} of POSTROOM_PROVIDERS is not usable: ${firstFault(error)}.`)
+  }
+  return providers
+}
+
+async function readApps(file: string | undefined): Promise<Record<string, object>> {
+  return file ? readJson('POSTROOM_APPS', file, oauthAppsSchema) : {}
+}
+
+function firstFault({ errors }: PostroomError): string {
+  const [fault] = errors
+  return fault ? `${fault.field} ${fault.rule}, found '${fault.found}'` : 'it does not follow the format'
+}
+
+async function readJson<S extends z.ZodType>(name: string, file: string, schema: S): Promise<z.output<S>> {
+  const text = await readFile(file, 'utf8').catch(error => {
+    throw new LocalError(`The file ${file} of ${name} cannot be read (${errorCodeOf(error)}).`, {
+      cause: error,
+    })
+  })
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch {
+    throw new LocalError(`The file ${file} of ${name} is not JSON.`)
+  }
+  const result = schema.safeParse(value)
+  if (result.success) return result.data
+  const [issue] = result.error.issues
+  throw new LocalError(
+    `The file ${file} of ${name} is not usable: ${issue?.path.join('.')} ${issue?.message}.`,
+  )
+}
+
+function unreadable(file: string, error: unknown): LocalError {
+  return new LocalError(`The file ${file} cannot be read or written (${errorCodeOf(error)}).`, {
+    cause: error,
+  })
+}
