@@ -60,7 +60,7 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
       log: options.log,
     })
     opened.unshift(cloud)
-    await writePorts(folder, { http: port, sandbox: sandbox?.ports ?? ports.sandbox, engines: cloud.enginePorts })
+    await writePorts(folder, { http: port, sandbox: sandbox?.ports ?? ports.sandbox, engines: cloud.ports })
     await writeFile(
       join(folder, 'outputs.json'),
       JSON.stringify(

@@ -103,7 +103,8 @@ async function connect(running: Running, { accountId, provider, persona }: { acc
   return channel
 }
 
-async function sandboxCall(running: Running, path: string, body?: object) {
+// biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
+async function sandboxCall(running: Running, path: string, body?: object): Promise<any> {
   const response = await fetch(`${running.sandbox}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
@@ -170,7 +171,7 @@ async function mainJob(running: Running, job: Job) {
   const { messages: copies } = await sandboxCall(running, `/personas/${persona}/folders/Sent`)
   // biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
   expect(copies.some((mail: any) => mail.messageId === sent.messageId), 'No copy in Sent')
-  saw(`The app replies as ${persona}`, `message.sent; the customer got it From ${received.from.address}, In-Reply-To the question; a copy lies in Sent`)
+  saw(`The app replies as ${persona}`, `message.sent; the customer got it From ${received.from[0].address}, In-Reply-To the question; a copy lies in Sent`)
 
   await sandboxCall(running, `/outside/${received.id}/reply`, { text: 'Thank you!' })
   await app.call('POST', `/v1/channels/${channel.id}/poll`)
@@ -223,7 +224,7 @@ async function tour(): Promise<void> {
     const queued = await running.app.event('acme', e => e.type === 'message.sent' && e.data.message.subject === subject)
     const received = await atCustomer(running, subject)
     expect(received.messageId === queued.data.message.messageId, `Message-ID is ${received.messageId}`)
-    saw('A reply queued straight on SQS', `message.sent; the customer got it From ${received.from.address}`)
+    saw('A reply queued straight on SQS', `message.sent; the customer got it From ${received.from[0].address}`)
     await stopPostroom(running)
     saw('SIGTERM', 'everything ended')
   } finally {
