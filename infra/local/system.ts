@@ -7,6 +7,7 @@ import { localhostCertificate } from '../sandbox/certificate.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import { type Cloud, startCloud } from './cloud.ts'
 import { consolePages } from './console-pages.ts'
+import { freePort } from './free-port.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 import type { Settings } from './settings.ts'
 import { synthesize } from './synthesize.ts'
@@ -24,6 +25,8 @@ export interface SystemOptions {
   /** Tells a person what is being waited for. */
   progress(text: string): void
   log(line: object): void
+  /** Where the synthesized app is kept, if not with the data: tests share one. */
+  assembly?: string
   /** Lifetime of the sandbox's access tokens, for tests of refreshing. */
   accessTokenSeconds?: number
 }
@@ -35,10 +38,10 @@ const pollIntervalMinutes = 1
 export async function startSystem(settings: Settings, options: SystemOptions): Promise<System> {
   const { folder, apiKey } = settings
   const ports = await readPorts(folder)
-  const port = settings.port || ports.http
+  const port = settings.port || ports.http || (await freePort())
   const url = `http://localhost:${port}`
   options.progress('Preparing the functions; the first start takes a few seconds longer …')
-  const assembly = await synthesize({ folder: join(folder, 'assembly') })
+  const assembly = await synthesize({ folder: options.assembly ?? join(folder, 'assembly') })
 
   const sandbox = await sandboxFor(settings, { url, ports, accessTokenSeconds: options.accessTokenSeconds })
   const opened: { close(): Promise<void> }[] = sandbox ? [sandbox] : []

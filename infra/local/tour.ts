@@ -2,7 +2,6 @@
 
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -11,6 +10,7 @@ import { fileURLToPath } from 'node:url'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type App, openApp } from './as-app.ts'
 import { newPerson } from './as-person.ts'
+import { freePort } from './free-port.ts'
 
 const apiKey = 'tour-key-of-this-run-only'
 const customer = { address: 'customer@outside.example', name: 'Casey Customer' }
@@ -35,14 +35,6 @@ function saw(what: string, observed: string): void {
 
 function expect(holds: unknown, otherwise: string): asserts holds {
   if (!holds) throw new Error(otherwise)
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await new Promise(resolve => server.once('listening', resolve))
-  const address = server.address()
-  await new Promise(resolve => server.close(resolve))
-  return typeof address === 'object' && address ? address.port : 0
 }
 
 async function startPostroom(folder: string, port: number): Promise<Running> {

@@ -1,0 +1,104 @@
+/** Synthesizes the CDK app in a child process, unless its sources are the same as last time. */
+
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { isObject, objectOf, parseJson } from './json-shape.ts'
+import { LocalError } from './local-error.ts'
+
+export interface SynthesizeOptions {
+  /** Where the assembly goes; made if absent, replaced if its sources changed. */
+  folder: string
+  /** Synthesizes even if nothing changed. */
+  force?: boolean
+  /** Told once, and only if there is something to wait for. */
+  progress?(text: string): void
+}
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Stands in a finished assembly and holds the digest of the sources it was made from. */
+const stampFile = '.sources'
+
+/**
+ * Brings the folder up to date. The assembly is made beside it and takes its place only when it is whole, so that a
+ * killed run leaves the old one or none.
+ * @returns the folder
+ * @throws LocalError with what the child wrote if the app cannot be synthesized
+ */
+export async function synthesize({ folder, force = false, progress }: SynthesizeOptions): Promise<string> {
+  const digest = await digestSources()
+  if (!force && (await stampOf(folder)) === digest) return folder
+
+  progress?.('Bundling the functions; this takes a few seconds and happens only after a change.')
+  const fresh = `${folder}.${process.pid}.new`
+  const stale = `${folder}.${process.pid}.old`
+  await mkdir(dirname(folder), { recursive: true })
+  try {
+    await runApp(fresh)
+    await writeFile(join(fresh, stampFile), digest)
+    await rename(folder, stale).catch(() => {}) // absent at the first run
+    await rename(fresh, folder).catch(async error => {
+      // Another process was quicker; what it made serves as well if it is of the same sources.
+      if ((await stampOf(folder)) !== digest) throw error
+    })
+  } finally {
+    await Promise.all([fresh, stale].map(path => rm(path, { recursive: true, force: true })))
+  }
+  return folder
+}
+
+async function stampOf(folder: string): Promise<string | undefined> {
+  return readFile(join(folder, stampFile), 'utf8').catch(() => undefined)
+}
+
+/** Covers all that decides what is synthesized: functions, the CDK app, its configuration, the packages' versions. */
+async function digestSources(): Promise<string> {
+  const functions = await readdir(join(root, 'functions'), { recursive: true, withFileTypes: true })
+  const infra = await readdir(join(root, 'infra'))
+  const files = [
+    ...functions.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name)),
+    ...infra.filter(name => name.endsWith('.ts')).map(name => join(root, 'infra', name)),
+    join(root, 'package-lock.json'),
+    join(root, 'cdk.json'),
+  ].sort()
+  const hash = createHash('sha256')
+  for (const file of files) {
+    const content = await readFile(file)
+    hash.update(`${file}\0${content.length}\0`).update(content)
+  }
+  return hash.digest('hex')
+}
+
+async function runApp(outputFolder: string): Promise<void> {
+  const cdk = parseJson(await readFile(join(root, 'cdk.json'), 'utf8'))
+  const child = spawn(
+    process.execPath,
+    ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', join(root, 'infra', 'app.ts')],
+    {
+      cwd: root,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      env: {
+        ...process.env,
+        CDK_OUTDIR: outputFolder,
+        // The CLI hands the app its context like this; without it the template would not be the one that is deployed.
+        CDK_CONTEXT_JSON: JSON.stringify(isObject(cdk) ? objectOf(cdk.context) : {}),
+      },
+    },
+  )
+  // A child must not outlive us, and 'exit' is the last moment to see to it.
+  const killChild = () => child.kill('SIGKILL')
+  process.once('exit', killChild)
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', text => {
+    errors += text
+  })
+  const code = await new Promise(resolve => {
+    child.once('error', resolve)
+    child.once('close', resolve)
+  })
+  process.off('exit', killChild)
+  if (code !== 0) throw new LocalError(`The CDK app cannot be synthesized:\n${errors.trim() || String(code)}`)
+}

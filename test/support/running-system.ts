@@ -1,0 +1,92 @@
+/** A whole system of its own for one test file: fresh data, free ports, gone afterwards. */
+
+import { cp, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll } from 'vitest'
+import { type App, openApp } from '../../infra/local/as-app.ts'
+import { newPerson } from '../../infra/local/as-person.ts'
+import { startSystem, type System } from '../../infra/local/system.ts'
+import { assemblyFolder, cacheFolder } from './cache.ts'
+
+export interface RunningSystem {
+  system: System
+  app: App
+  /** Every line the functions and the runner wrote. */
+  log: object[]
+  /** Stops and starts again, on the same data. */
+  restart(): Promise<void>
+  /** The whole way from the connect link to the confirmed channel. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
+  connect(persona: string, options?: { accountId?: string; provider?: string; session?: object }): Promise<any>
+  /** Calls the sandbox's own interface. */
+  // biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
+  sandbox(path: string, body?: object): Promise<any>
+}
+
+const apiKey = 'key-of-this-test-only'
+
+/** Registers the hooks that start and stop it; the object is filled in when the tests run. */
+export function useRunningSystem(options: { accessTokenSeconds?: number } = {}): RunningSystem {
+  let folder = ''
+  let system: System | undefined
+  const log: object[] = []
+
+  async function start(): Promise<void> {
+    system = await startSystem(
+      { port: system ? Number(new URL(system.url).port) : 0, folder, apiKey, providers: {}, apps: {} },
+      { ...options, assembly: assemblyFolder, progress: () => undefined, log: line => log.push(line) },
+    )
+  }
+
+  const running = (): System => {
+    if (!system) throw new Error('The system is not running')
+    return system
+  }
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'postroom-test-'))
+    // The certificate that this process trusts already.
+    await cp(join(cacheFolder, 'sandbox'), join(folder, 'sandbox'), { recursive: true })
+    await start()
+  })
+  afterAll(async () => {
+    await system?.close()
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  return {
+    get system() {
+      return running()
+    },
+    get app() {
+      return openApp({ url: running().url, apiKey })
+    },
+    log,
+
+    async restart() {
+      await running().close()
+      await start()
+    },
+
+    async connect(persona, { accountId = 'acme', provider = 'microsoft', session = {} } = {}) {
+      const { app } = this
+      const created = await app.call('POST', '/v1/connect-sessions', { accountId, provider, ...session })
+      const landing = await newPerson().connect(created.body.connectUrl, persona)
+      if (landing.status !== 200) throw new Error(`The sign-in ended with ${landing.status}: ${landing.text}`)
+      const confirmed = await app.call('POST', `/v1/connect-sessions/${created.body.id}/confirm`)
+      if (confirmed.status !== 200) throw new Error(`Not confirmed: ${JSON.stringify(confirmed)}`)
+      return confirmed.body.channel
+    },
+
+    async sandbox(path, body) {
+      const response = await fetch(`${running().sandbox?.origin}${path}`, {
+        method: body ? 'POST' : 'GET',
+        headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+        body: body && JSON.stringify(body),
+      })
+      if (!response.ok) throw new Error(`The sandbox answered ${response.status} to ${path}: ${await response.text()}`)
+      return response.json()
+    },
+  }
+}
