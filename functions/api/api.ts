@@ -71,8 +71,8 @@ export async function api(request: HttpRequest, services: ApiServices): Promise<
     return await route.answer({ request, parameters, services })
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    if (error.row.status >= 500) log({ event: 'api_failed', method, path: request.rawPath, ...errorForLog(error) })
+    if (error.row.status >= 500)
+      log({ event: 'api_failed', method, path: request.rawPath, ...errorForLog(error) })
     return problem(error)
   }
 }
-

@@ -3,7 +3,15 @@
 import { z } from 'zod'
 import { presentChannel } from '../channel/channels.ts'
 import { json } from '../channel/http.ts'
-import { accountIdSchema, type Call, cursorSchema, limitSchema, readQuery, type Route, writeCursor } from './route.ts'
+import {
+  accountIdSchema,
+  type Call,
+  cursorSchema,
+  limitSchema,
+  type Route,
+  readQuery,
+  writeCursor,
+} from './route.ts'
 
 const listQuery = z.strictObject({
   /** Without it, the channels of all accounts: for operators. */

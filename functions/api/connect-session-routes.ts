@@ -10,7 +10,7 @@ import { hashSecret, randomId, randomSecret } from '../channel/identifiers.ts'
 import { parseInput, showValue } from '../channel/input.ts'
 import { providerOf } from '../channel/provider.ts'
 import type { ApiServices } from './api.ts'
-import { accountIdSchema, type Call, readBody, type Route } from './route.ts'
+import { accountIdSchema, type Call, type Route, readBody } from './route.ts'
 
 const address = z.email({ message: 'must be a mail address' })
 
@@ -71,15 +71,25 @@ async function read({ parameters, services }: Call) {
 async function confirm({ parameters, services }: Call) {
   const session = await services.sessions.get(parameters.id ?? '')
   const channel = await activate(session, services)
-  return json(200, { ...presentSession({ ...session, state: 'connected' }), channel: presentChannel(channel) })
+  return json(200, {
+    ...presentSession({ ...session, state: 'connected' }),
+    channel: presentChannel(channel),
+  })
 }
 
 /** An exact match, so that nobody is led from our page to a stranger's. `http://localhost:*` is for one machine. */
 function requireReturnUrl(returnUrl: string, allowed: string[]): void {
-  const isLocal = URL.canParse(returnUrl) && /^http:\/\/(localhost|127\.0\.0\.1):\d+$/.test(new URL(returnUrl).origin)
+  const isLocal =
+    URL.canParse(returnUrl) && /^http:\/\/(localhost|127\.0\.0\.1):\d+$/.test(new URL(returnUrl).origin)
   if (allowed.includes(returnUrl) || (isLocal && allowed.includes('http://localhost:*'))) return
   throw new PostroomError('request_invalid', {
-    errors: [{ field: 'returnUrl', rule: 'must be one of the URLs registered at deploy time', found: showValue(returnUrl) }],
+    errors: [
+      {
+        field: 'returnUrl',
+        rule: 'must be one of the URLs registered at deploy time',
+        found: showValue(returnUrl),
+      },
+    ],
   })
 }
 
@@ -87,7 +97,9 @@ async function channelToReconnect(wanted: z.output<typeof newSessionSchema>, { c
   const channel = await channels.get(wanted.channelId ?? '')
   if (channel.accountId !== wanted.accountId || channel.provider !== wanted.provider) {
     throw new PostroomError('channel_not_found', {
-      errors: [{ field: 'channelId', rule: 'must name a channel of this account and provider', found: channel.id }],
+      errors: [
+        { field: 'channelId', rule: 'must name a channel of this account and provider', found: channel.id },
+      ],
     })
   }
   return channel

@@ -2,7 +2,15 @@
 
 import { z } from 'zod'
 import { json } from '../channel/http.ts'
-import { accountIdSchema, type Call, cursorSchema, limitSchema, readQuery, type Route, writeCursor } from './route.ts'
+import {
+  accountIdSchema,
+  type Call,
+  cursorSchema,
+  limitSchema,
+  type Route,
+  readQuery,
+  writeCursor,
+} from './route.ts'
 
 const readEventsQuery = z.strictObject({
   accountId: accountIdSchema.or(z.literal('-')),

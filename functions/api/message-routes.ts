@@ -9,7 +9,15 @@ import { type Message, presentMessage } from '../channel/messages.ts'
 import { cancelMessage, retryMessage } from '../channel/outbox-control.ts'
 import { ringQuietly } from '../channel/queues.ts'
 import type { ApiServices } from './api.ts'
-import { type Call, cursorSchema, limitSchema, readBody, readQuery, type Route, writeCursor } from './route.ts'
+import {
+  type Call,
+  cursorSchema,
+  limitSchema,
+  type Route,
+  readBody,
+  readQuery,
+  writeCursor,
+} from './route.ts'
 
 const listQuery = z.strictObject({
   direction: z.enum(['inbound', 'outbound'], { message: 'must be inbound or outbound' }),

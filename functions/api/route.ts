@@ -28,7 +28,8 @@ export function findRoute(routes: Route[], method: string, path: string) {
   })
   const found = matches.find(({ route }) => route.method === method)
   if (found) return found
-  if (matches.length === 0) throw new PostroomError('route_not_found', { errors: [fault('path', 'must be a call of the API', path)] })
+  if (matches.length === 0)
+    throw new PostroomError('route_not_found', { errors: [fault('path', 'must be a call of the API', path)] })
   const allowed = matches.map(({ route }) => route.method).join(', ')
   throw new PostroomError('method_not_allowed', { errors: [fault('method', `must be ${allowed}`, method)] })
 }

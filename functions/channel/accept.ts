@@ -59,7 +59,9 @@ function sameOrConflict(known: { id: string; direction: string }, documentHash: 
   const message = known as OutboundMessage
   if (message.documentHash === documentHash) return message
   throw new PostroomError('idempotency_conflict', {
-    errors: [{ field: 'Idempotency-Key', rule: 'must be new for a new message', found: `message ${message.id}` }],
+    errors: [
+      { field: 'Idempotency-Key', rule: 'must be new for a new message', found: `message ${message.id}` },
+    ],
   })
 }
 
@@ -92,7 +94,9 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
   const limit = providerOf(providers, channel.provider).limits.messageBytes
   if (raw.byteLength > limit) {
     throw new PostroomError('message_too_large', {
-      errors: [{ field: 'body', rule: `must be at most ${limit} bytes once encoded`, found: `${raw.byteLength}` }],
+      errors: [
+        { field: 'body', rule: `must be at most ${limit} bytes once encoded`, found: `${raw.byteLength}` },
+      ],
     })
   }
 
@@ -103,7 +107,8 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
     contentType: attachment.contentType,
     key: keys.attachment(index),
   }))
-  const threadId = parent?.threadId ?? (await threads.threadOf(channel.id, { messageId, inReplyTo: null, references }))
+  const threadId =
+    parent?.threadId ?? (await threads.threadOf(channel.id, { messageId, inReplyTo: null, references }))
   await Promise.all([
     mail.put(keys.raw, raw, 'message/rfc822'),
     ...attachments.map(({ key, bytes }) => mail.put(key, bytes, 'application/octet-stream')),
@@ -161,7 +166,8 @@ function senderOf(channel: Channel, document: MessageDocument): Address {
   const own = channel.sharedMailbox ?? channel.email
   if (!document.from) return { address: own, name: channel.displayName }
   const given = document.from.address
-  if (given.toLowerCase() === own.toLowerCase()) return { address: own, name: document.from.name ?? channel.displayName }
+  if (given.toLowerCase() === own.toLowerCase())
+    return { address: own, name: document.from.name ?? channel.displayName }
   throw invalid({ field: 'from.address', rule: `must be the channel's address ${own}`, found: given })
 }
 
@@ -170,7 +176,11 @@ function timesOf(document: MessageDocument, acceptedAt: Date): { sendAt: string 
   const earliest = sendAt ?? acceptedAt
   const expiresAt = new Date(document.expiresAt ?? earliest.getTime() + defaultLifeMs)
   if (expiresAt <= earliest) {
-    throw invalid({ field: 'expiresAt', rule: 'must be after now and after sendAt', found: document.expiresAt ?? '' })
+    throw invalid({
+      field: 'expiresAt',
+      rule: 'must be after now and after sendAt',
+      found: document.expiresAt ?? '',
+    })
   }
   return { sendAt: sendAt?.toISOString() ?? null, expiresAt: expiresAt.toISOString() }
 }
@@ -180,7 +190,7 @@ async function parentOf(
   channel: Channel,
   { inReplyTo }: MessageDocument,
   { messages, threads }: AcceptServices,
-): Promise<Pick<ThreadEntry, 'messageId' | 'references'> & { threadId?: string } | undefined> {
+): Promise<(Pick<ThreadEntry, 'messageId' | 'references'> & { threadId?: string }) | undefined> {
   if (inReplyTo === undefined) return undefined
   if (isMessageId(inReplyTo)) {
     return (await threads.find(channel.id, inReplyTo)) ?? { messageId: inReplyTo, references: [] }
@@ -203,7 +213,9 @@ function isMessageId(text: string): boolean {
 function chain(ids: string[]): string[] {
   const unique = [...new Set(ids)]
   const [root, ...rest] = unique
-  return root === undefined || unique.length <= referencesLimit ? unique : [root, ...rest.slice(1 - referencesLimit)]
+  return root === undefined || unique.length <= referencesLimit
+    ? unique
+    : [root, ...rest.slice(1 - referencesLimit)]
 }
 
 function invalid(fault: FieldFault): PostroomError {

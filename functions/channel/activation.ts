@@ -79,7 +79,5 @@ async function store(
     fetchSince: session.fetchSince ?? session.createdAt,
     lastFetchedAt: null,
   }
-  return (await channels.create(channel))
-    ? channel
-    : store(session, candidate, services)
+  return (await channels.create(channel)) ? channel : store(session, candidate, services)
 }

@@ -1,8 +1,9 @@
 /** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
 
 import { z } from 'zod'
+import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
-import { type Condition, type Item, type PageOf, readItem, type Table } from './table.ts'
+import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 const faultSchema = z.object({
   code: z.string(),
@@ -68,10 +69,7 @@ export interface Channels {
   create(channel: Channel): Promise<boolean>
   /** @returns undefined if the channel is gone or the condition did not hold */
   change(id: string, change: ChannelChange, condition?: Condition): Promise<Channel | undefined>
-  list(
-    accountId: string | null,
-    page: { after: string | undefined; limit: number },
-  ): Promise<PageOf<Channel>>
+  list(accountId: string | null, page: { after: string | undefined; limit: number }): Promise<PageOf<Channel>>
 }
 
 export function openChannels({ main }: { main: Table }): Channels {

@@ -23,7 +23,12 @@ export function mainTable(): Table {
 }
 
 export function eventLog(main: Table): Events {
-  return openEvents({ main, sns: new SNSClient({}), topicArn: readEnvironment('eventsTopicArn'), now: Date.now })
+  return openEvents({
+    main,
+    sns: new SNSClient({}),
+    topicArn: readEnvironment('eventsTopicArn'),
+    now: Date.now,
+  })
 }
 
 export function mailStore(): MailStore {
@@ -59,7 +64,14 @@ export function secretServices() {
   })
   const grants = openGrants({ secrets, seal, now })
   const known = providers()
-  return { secrets, seal, apps, grants, providers: known, tokens: openTokens({ grants, apps, providers: known, now }) }
+  return {
+    secrets,
+    seal,
+    apps,
+    grants,
+    providers: known,
+    tokens: openTokens({ grants, apps, providers: known, now }),
+  }
 }
 
 export function jsonVariable(name: 'providers' | 'returnUrls'): unknown {

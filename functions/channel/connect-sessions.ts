@@ -1,8 +1,9 @@
 /** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
 
 import { z } from 'zod'
+import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
-import { type Condition, type Item, readItem, type Table } from './table.ts'
+import { type Item, readItem, type Table } from './table.ts'
 
 export const sessionStates = [
   'open',

@@ -61,16 +61,31 @@ export const faults = {
   code_refused: row(400, 'owner', 'refuse', 'The provider did not accept the sign-in. Please begin again.'),
   consent_declined: row(403, 'owner', 'refuse', 'Access to the mailbox was declined.'),
   consent_failed: row(400, 'owner', 'refuse', 'The provider could not complete the sign-in.'),
-  issuer_mismatch: row(400, 'operator', 'refuse', 'The answer came from another provider than the one asked.'),
+  issuer_mismatch: row(
+    400,
+    'operator',
+    'refuse',
+    'The answer came from another provider than the one asked.',
+  ),
   id_token_missing: row(502, 'operator', 'refuse', 'The provider did not say who signed in.'),
-  id_token_invalid: row(400, 'operator', 'refuse', 'What the provider said about who signed in did not verify.'),
+  id_token_invalid: row(
+    400,
+    'operator',
+    'refuse',
+    'What the provider said about who signed in did not verify.',
+  ),
   refresh_token_missing: row(
     400,
     'owner',
     'refuse',
     'The provider gave no lasting access. Please begin again and accept.',
   ),
-  scope_missing: row(403, 'owner', 'refuse', 'Access to mail was not granted. Please begin again and allow it.'),
+  scope_missing: row(
+    403,
+    'owner',
+    'refuse',
+    'Access to mail was not granted. Please begin again and allow it.',
+  ),
   address_missing: row(400, 'tenant_admin', 'refuse', 'The account that signed in has no mail address.'),
   identity_mismatch: row(
     409,
@@ -81,7 +96,12 @@ export const faults = {
   provider_unknown: row(400, 'app', 'refuse', 'There is no such provider.'),
 
   // What providers answered
-  grant_revoked: row(502, 'owner', 'reconnect', 'The provider ended our access. The mailbox must be reconnected.'),
+  grant_revoked: row(
+    502,
+    'owner',
+    'reconnect',
+    'The provider ended our access. The mailbox must be reconnected.',
+  ),
   app_credentials_refused: row(
     502,
     'operator',

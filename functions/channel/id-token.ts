@@ -45,7 +45,8 @@ export async function verifyIdToken(idToken: string, expected: IdTokenExpectatio
   if (typeof claims.iat === 'number' && claims.iat * 1000 > now + clockToleranceSeconds * 1000) {
     throw refuse('iat', 'must not lie in the future')
   }
-  if (isTenantId(app.tenant) && claims.tid !== app.tenant) throw refuse('tid', 'must be the tenant of the OAuth app')
+  if (isTenantId(app.tenant) && claims.tid !== app.tenant)
+    throw refuse('tid', 'must be the tenant of the OAuth app')
   return claims
 }
 

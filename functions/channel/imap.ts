@@ -108,7 +108,7 @@ export async function openImap({ server, user, accessToken }: ImapLogin): Promis
           { uid: true, internalDate: true, source: true },
           { uid: true },
         )
-        if (!mail || !mail.source) return undefined
+        if (!mail || mail.source === undefined) return undefined
         return { uid, receivedAt: arrivalOf(mail), raw: mail.source }
       }),
 
@@ -141,6 +141,8 @@ function imapFault(error: unknown): PostroomError {
   )
   return new PostroomError(refused ? 'imap_auth_refused' : 'imap_unreachable', {
     cause: error,
-    evidence: String(said ?? 'no answer').replace(/\s+/g, ' ').slice(0, 300),
+    evidence: String(said ?? 'no answer')
+      .replace(/\s+/g, ' ')
+      .slice(0, 300),
   })
 }

@@ -58,7 +58,12 @@ export function emailOf(entry: ProviderEntry, claims: JWTPayload): string {
 }
 
 /** One mailbox of one account is one channel, however often and by whomever it is connected. */
-export function channelIdOf(accountId: string, provider: string, identity: Identity, sharedMailbox?: string): string {
+export function channelIdOf(
+  accountId: string,
+  provider: string,
+  identity: Identity,
+  sharedMailbox?: string,
+): string {
   const key = Object.entries(identity).map(([name, value]) => `${name}=${value}`)
   return derivedId('ch', accountId, provider, ...key.sort(), sharedMailbox?.toLowerCase() ?? '')
 }

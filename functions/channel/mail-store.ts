@@ -23,9 +23,7 @@ export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }):
 
   return {
     async put(key, bytes, contentType) {
-      await s3.send(
-        new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType }),
-      )
+      await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType }))
     },
     async read(key) {
       return (await open(key))?.transformToByteArray()

@@ -3,7 +3,8 @@
 import { z } from 'zod'
 
 /** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */
-const addressPattern = /^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]+\.[^\s"(),:;<>@[\\\]\p{Cc}]+$/u
+const addressPattern =
+  /^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]+\.[^\s"(),:;<>@[\\\]\p{Cc}]+$/u
 /** CR, LF, NUL and the rest of the control characters end headers early. */
 const noControls = /^\P{Cc}*$/u
 /** RFC 5322 2.1.1: a line is at most 998 octets. */
@@ -24,11 +25,15 @@ const address = z.strictObject({
   name: headerText.optional(),
 })
 
-const addresses = z.array(address).max(recipientLimit, { message: `must have at most ${recipientLimit} entries` })
+const addresses = z
+  .array(address)
+  .max(recipientLimit, { message: `must have at most ${recipientLimit} entries` })
 
 const attachment = z.strictObject({
   filename: headerText.min(1, { message: 'must not be empty' }),
-  contentType: z.string().regex(/^[\w.+-]+\/[\w.+-]+$/, { message: 'must be a media type such as image/png' }),
+  contentType: z
+    .string()
+    .regex(/^[\w.+-]+\/[\w.+-]+$/, { message: 'must be a media type such as image/png' }),
   content: z.base64({ message: 'must be base64' }),
 })
 

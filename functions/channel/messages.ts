@@ -1,9 +1,10 @@
 /** Messages of both directions: the row in the Main table, and its content beside it in S3. */
 
 import { z } from 'zod'
+import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import type { MailStore } from './mail-store.ts'
-import { type Condition, type Item, type PageOf, readItem, type Table } from './table.ts'
+import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 export const addressSchema = z.object({ address: z.string(), name: z.string().nullable() })
 export type Address = z.infer<typeof addressSchema>
@@ -121,9 +122,12 @@ export interface Messages {
     condition?: Condition,
   ): Promise<OutboundMessage | undefined>
   /** Newest first. */
-  list(
-    query: { channelId: string; direction: 'inbound' | 'outbound'; after: string | undefined; limit: number },
-  ): Promise<PageOf<Message>>
+  list(query: {
+    channelId: string
+    direction: 'inbound' | 'outbound'
+    after: string | undefined
+    limit: number
+  }): Promise<PageOf<Message>>
   writeContent(contentKey: string, content: MessageContent): Promise<void>
   readContent(contentKey: string): Promise<MessageContent>
 }

@@ -2,8 +2,8 @@
 
 import { createHash } from 'node:crypto'
 import MailComposer from 'nodemailer/lib/mail-composer'
-import type { Address } from './messages.ts'
 import type { MessageDocument } from './message-document.ts'
+import type { Address } from './messages.ts'
 
 export interface Letter {
   id: string

@@ -29,7 +29,9 @@ export function openOAuthApps(services: {
       // The text itself must not travel: JSON.parse quotes what it could not read.
       if (cause instanceof PostroomError) throw cause
       throw new PostroomError('configuration_invalid', {
-        errors: [{ field: 'OAuthApps', rule: 'must be JSON in the format of POSTROOM_APPS', found: '(not shown)' }],
+        errors: [
+          { field: 'OAuthApps', rule: 'must be JSON in the format of POSTROOM_APPS', found: '(not shown)' },
+        ],
       })
     }
   }
@@ -46,7 +48,9 @@ export function openOAuthApps(services: {
       const app = (await cached.apps)[provider]
       if (app) return app
       throw new PostroomError('configuration_invalid', {
-        errors: [{ field: `OAuthApps.${provider}`, rule: 'must hold clientId and clientSecret', found: 'nothing' }],
+        errors: [
+          { field: `OAuthApps.${provider}`, rule: 'must hold clientId and clientSecret', found: 'nothing' },
+        ],
       })
     },
   }

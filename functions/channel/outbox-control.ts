@@ -16,7 +16,10 @@ const cancellable: readonly string[] = ['queued', 'retrying', 'parked']
 const secondLifeMs = 72 * 3600_000
 
 /** @throws PostroomError `message_not_found`, `message_not_retryable` */
-export async function retryMessage(id: string, { messages, outbox, now }: ControlServices): Promise<OutboundMessage> {
+export async function retryMessage(
+  id: string,
+  { messages, outbox, now }: ControlServices,
+): Promise<OutboundMessage> {
   const message = await outbound(id, messages)
   const at = new Date(now()).toISOString()
   const expiresAt = message.expiresAt > at ? message.expiresAt : new Date(now() + secondLifeMs).toISOString()

@@ -43,7 +43,9 @@ const providerSchema = z.strictObject({
   identity: z
     .array(z.string().min(1))
     .min(1)
-    .refine(claims => !claims.includes('email'), { message: 'must not hold email: it is no proof of identity' }),
+    .refine(claims => !claims.includes('email'), {
+      message: 'must not hold email: it is no proof of identity',
+    }),
   /** Claims that may hold the XOAUTH2 user name, best first. */
   loginClaims: z.array(z.string().min(1)).min(1),
   imap: mailServer,
@@ -139,7 +141,13 @@ export function providerOf(providers: Providers, id: string): ProviderEntry {
   const entry = Object.hasOwn(providers, id) ? providers[id] : undefined
   if (entry) return entry
   throw new PostroomError('provider_unknown', {
-    errors: [{ field: 'provider', rule: `must be one of ${Object.keys(providers).join(', ')}`, found: id.slice(0, 40) }],
+    errors: [
+      {
+        field: 'provider',
+        rule: `must be one of ${Object.keys(providers).join(', ')}`,
+        found: id.slice(0, 40),
+      },
+    ],
   })
 }
 

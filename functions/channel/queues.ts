@@ -23,7 +23,9 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
   return {
     async ring(channelId) {
       const body: z.infer<typeof doorbellSchema> = { channelId }
-      await sqs.send(new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }))
+      await sqs.send(
+        new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }),
+      )
     },
 
     async poll(channelIds, delaySeconds = 0) {
@@ -43,7 +45,11 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
  * A doorbell that could not be rung is no failure: the row is stored, and `schedule` finds it within a
  * minute. The caller's answer must not depend on SQS.
  */
-export async function ringQuietly(queues: Queues, channelId: string, log: (line: { event: string } & Record<string, unknown>) => void): Promise<void> {
+export async function ringQuietly(
+  queues: Queues,
+  channelId: string,
+  log: (line: { event: string } & Record<string, unknown>) => void,
+): Promise<void> {
   try {
     await queues.ring(channelId)
   } catch (error) {

@@ -95,7 +95,9 @@ export function openSeal({ kms, keyArn, secrets, now }: SealServices): Seal {
         const decipher = createDecipheriv('aes-256-gcm', key, Buffer.from(iv, 'base64url'))
           .setAAD(boundTo(context))
           .setAuthTag(bytes.subarray(-tagBytes))
-        return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString('utf8')
+        return Buffer.concat([decipher.update(bytes.subarray(0, -tagBytes)), decipher.final()]).toString(
+          'utf8',
+        )
       } catch (cause) {
         throw new PostroomError('secret_unreadable', { cause, evidence: `field ${context.field}` })
       }

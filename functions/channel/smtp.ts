@@ -64,7 +64,9 @@ export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promis
     await new Promise<void>((resolve, reject) => {
       connection.once('error', reject)
       connection.once('end', () => reject(broken ?? new Error('connection ended')))
-      connection.connect(() => connection.login({ user, method: 'XOAUTH2' }, error => (error ? reject(error) : resolve())))
+      connection.connect(() =>
+        connection.login({ user, method: 'XOAUTH2' }, error => (error ? reject(error) : resolve())),
+      )
     })
   } catch (error) {
     connection.close()

@@ -12,6 +12,7 @@ import {
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
 import type { z } from 'zod'
+import { type Change, type Condition, expressions } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import { indexNames, keyNames } from './table-names.ts'
 
@@ -21,20 +22,6 @@ export interface Key {
 }
 
 export type Item = Record<string, unknown>
-
-/** All parts must hold. An absent attribute counts as below any number. */
-export interface Condition {
-  exists?: boolean
-  equals?: Record<string, string | number | boolean>
-  oneOf?: Record<string, string[]>
-  atMost?: Record<string, number>
-}
-
-export interface Change {
-  set?: Record<string, unknown>
-  remove?: string[]
-  add?: Record<string, number>
-}
 
 export interface PageOf<T> {
   items: T[]
@@ -180,54 +167,6 @@ export function openTable(client: DynamoDBClient, name: string): Table {
       })
       return (answer.Items ?? []).map(item => ({ pk: `${item.pk}`, sk: `${item.sk}` }))
     },
-  }
-}
-
-/** Writes condition and change as DynamoDB's expressions; every name goes in as a placeholder (reserved words). */
-function expressions(change: Change, condition: Condition | undefined) {
-  const names: Record<string, string> = {}
-  const values: Record<string, unknown> = {}
-  const nameOf = (attribute: string) => {
-    const placeholder = `#${attribute.replace(/[^A-Za-z0-9]/g, '_')}`
-    names[placeholder] = attribute
-    return placeholder
-  }
-  let count = 0
-  const valueOf = (value: unknown) => {
-    const placeholder = `:v${count++}`
-    values[placeholder] = value
-    return placeholder
-  }
-
-  const parts: string[] = []
-  if (condition?.exists === true) parts.push(`attribute_exists(${nameOf('pk')})`)
-  if (condition?.exists === false) parts.push(`attribute_not_exists(${nameOf('pk')})`)
-  for (const [attribute, value] of Object.entries(condition?.equals ?? {})) {
-    parts.push(`${nameOf(attribute)} = ${valueOf(value)}`)
-  }
-  for (const [attribute, list] of Object.entries(condition?.oneOf ?? {})) {
-    parts.push(`${nameOf(attribute)} IN (${list.map(valueOf).join(', ')})`)
-  }
-  for (const [attribute, value] of Object.entries(condition?.atMost ?? {})) {
-    const name = nameOf(attribute)
-    parts.push(`(attribute_not_exists(${name}) OR ${name} <= ${valueOf(value)})`)
-  }
-
-  const set = Object.entries(change.set ?? {}).filter(([, value]) => value !== undefined)
-  const updates = [
-    set.length > 0 && `SET ${set.map(([a, v]) => `${nameOf(a)} = ${valueOf(v)}`).join(', ')}`,
-    change.remove?.length && `REMOVE ${change.remove.map(nameOf).join(', ')}`,
-    change.add &&
-      `ADD ${Object.entries(change.add)
-        .map(([a, v]) => `${nameOf(a)} ${valueOf(v)}`)
-        .join(', ')}`,
-  ].filter(part => typeof part === 'string')
-
-  return {
-    ...(parts.length > 0 && { ConditionExpression: parts.join(' AND ') }),
-    ...(updates.length > 0 && { UpdateExpression: updates.join(' ') }),
-    ...(Object.keys(names).length > 0 && { ExpressionAttributeNames: names }),
-    ...(Object.keys(values).length > 0 && { ExpressionAttributeValues: values }),
   }
 }
 

@@ -111,7 +111,12 @@ async function post(url: string, form: Record<string, string>): Promise<Answer> 
 }
 
 /** OAuth errors that mean: this grant is over, and only the person can give another (RFC 6749 5.2). */
-const personMustReturn = new Set(['invalid_grant', 'interaction_required', 'consent_required', 'login_required'])
+const personMustReturn = new Set([
+  'invalid_grant',
+  'interaction_required',
+  'consent_required',
+  'login_required',
+])
 /** OAuth errors that mean: our own registration is wrong, for every mailbox alike. */
 const registrationIsWrong = new Set([
   'invalid_client',

@@ -81,7 +81,8 @@ export async function startConsent(request: HttpRequest, services: BeginServices
   }
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value)
   // Entra takes either a hint or the account chooser.
-  if (session.loginHint && url.searchParams.get('prompt') === 'select_account') url.searchParams.delete('prompt')
+  if (session.loginHint && url.searchParams.get('prompt') === 'select_account')
+    url.searchParams.delete('prompt')
   return redirect(url.toString())
 }
 

@@ -61,7 +61,8 @@ async function consumeState(request: HttpRequest, { sessions }: CallbackServices
   if (session.provider !== request.pathParameters?.provider) throw new PostroomError('state_invalid')
   if (!matchesHash(state, session.stateHash)) throw new PostroomError('state_invalid')
   const cookie = browserSecret(request)
-  if (cookie === undefined || !matchesHash(cookie, session.cookieHash)) throw new PostroomError('browser_mismatch')
+  if (cookie === undefined || !matchesHash(cookie, session.cookieHash))
+    throw new PostroomError('browser_mismatch')
   if (session.state === 'expired') throw new PostroomError('state_expired')
   // One write decides between two answers that arrive at once.
   const consumed = await sessions.move(
@@ -103,7 +104,12 @@ async function verifySignIn(
   requireMailScopes(entry, answer)
 
   const identity = identityOf(entry, claims)
-  const channelId = channelIdOf(session.accountId, session.provider, identity, session.sharedMailbox ?? undefined)
+  const channelId = channelIdOf(
+    session.accountId,
+    session.provider,
+    identity,
+    session.sharedMailbox ?? undefined,
+  )
   const email = emailOf(entry, claims)
   const login = loginOf(entry, claims)
   if (session.channelId !== null && session.channelId !== channelId) {
@@ -116,7 +122,10 @@ async function verifySignIn(
   if (refreshToken === null) throw new PostroomError('refresh_token_missing')
 
   const grantId = randomId('gr')
-  await services.grants.create({ grantId, accountId: session.accountId, channelId }, { ...answer, refreshToken })
+  await services.grants.create(
+    { grantId, accountId: session.accountId, channelId },
+    { ...answer, refreshToken },
+  )
   return {
     channelId,
     grantId,
@@ -144,11 +153,16 @@ function requireMailScopes(entry: ProviderEntry, { scope }: TokenAnswer): void {
   if (scope === null) return
   const granted = scope.toLowerCase().split(' ')
   const missing = Object.values(entry.mailScopes).filter(
-    wanted => !granted.some(name => name === wanted.toLowerCase() || name.endsWith(`/${wanted.toLowerCase()}`)),
+    wanted =>
+      !granted.some(name => name === wanted.toLowerCase() || name.endsWith(`/${wanted.toLowerCase()}`)),
   )
   if (missing.length === 0) return
   throw new PostroomError('scope_missing', {
-    errors: [...new Set(missing)].map(wanted => ({ field: 'scope', rule: 'must be granted', found: `no ${wanted}` })),
+    errors: [...new Set(missing)].map(wanted => ({
+      field: 'scope',
+      rule: 'must be granted',
+      found: `no ${wanted}`,
+    })),
   })
 }
 

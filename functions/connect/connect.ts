@@ -1,7 +1,7 @@
 /** Public HTTP: a mailbox owner's way from the connect link through the provider's consent to a channel. */
 
-import { eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { openChannels } from '../channel/channels.ts'
+import { eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
 import { readEnvironment } from '../channel/environment.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'

@@ -1,8 +1,8 @@
 /** Tickets, states and the browser's cookie: `{session id}.{256 random bits}`, of which we keep the hash. */
 
 import { timingSafeEqual } from 'node:crypto'
-import { hashSecret, randomSecret } from '../channel/identifiers.ts'
 import type { HttpRequest } from '../channel/http.ts'
+import { hashSecret, randomSecret } from '../channel/identifiers.ts'
 
 /** `__Host-`: this host only, https (or localhost) only, the whole site: no neighbour can plant it. */
 const cookieName = '__Host-postroom'

@@ -46,5 +46,7 @@ export async function takeVerifier(
   const key = verifierKey(session.id, state)
   const item = await secrets.get(key)
   if (!item || !(await secrets.remove(key, { exists: true }))) return undefined
-  return pairSchema.parse(JSON.parse(await seal.open(readItem(storedSchema, item).sealed, contextOf(session))))
+  return pairSchema.parse(
+    JSON.parse(await seal.open(readItem(storedSchema, item).sealed, contextOf(session))),
+  )
 }

@@ -6,7 +6,12 @@ import { describeFault, PostroomError } from '../channel/faults.ts'
 import { derivedId } from '../channel/identifiers.ts'
 import type { FetchedMail } from '../channel/imap.ts'
 import { type MailStore, mailKeys } from '../channel/mail-store.ts'
-import { type InboundMessage, type MessageContent, type Messages, presentMessage } from '../channel/messages.ts'
+import {
+  type InboundMessage,
+  type MessageContent,
+  type Messages,
+  presentMessage,
+} from '../channel/messages.ts'
 import type { Threads } from '../channel/threads.ts'
 import { type ParsedMail, parseMail } from './parse.ts'
 
@@ -105,7 +110,10 @@ async function parseSafely(raw: Uint8Array): Promise<{ parsed: ParsedMail; fault
     return { parsed: await parseMail(raw), fault: null }
   } catch (cause) {
     const evidence = cause instanceof Error ? cause.name : 'unknown'
-    return { parsed: unreadable, fault: describeFault(new PostroomError('mail_unreadable', { cause, evidence })) }
+    return {
+      parsed: unreadable,
+      fault: describeFault(new PostroomError('mail_unreadable', { cause, evidence })),
+    }
   }
 }
 
@@ -134,6 +142,7 @@ async function storeContent(
 const eventBodyLimit = 60_000
 
 function shortened(content: MessageContent): MessageContent {
-  const fits = (text: string | null) => (text !== null && Buffer.byteLength(text) > eventBodyLimit ? null : text)
+  const fits = (text: string | null) =>
+    text !== null && Buffer.byteLength(text) > eventBodyLimit ? null : text
   return { ...content, text: fits(content.text), html: fits(content.html) }
 }

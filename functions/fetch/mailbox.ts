@@ -64,7 +64,11 @@ async function signIn(channel: Channel, { tokens, providers }: MailboxServices):
   }
 }
 
-async function fetchNew(channel: Channel, session: ImapSession, { services, deadlineMs }: Poll): Promise<void> {
+async function fetchNew(
+  channel: Channel,
+  session: ImapSession,
+  { services, deadlineMs }: Poll,
+): Promise<void> {
   const { cursors, channels, now } = services
   const state = await session.open(folder)
   const cursor = await currentCursor(channel, { session, state, services })

@@ -64,7 +64,10 @@ function addresses(value: AddressObject | AddressObject[] | undefined): Address[
     .flatMap(entry => [entry, ...(entry.group ?? [])])
     .filter(entry => entry.address)
     .slice(0, addressLimit)
-    .map(entry => ({ address: printable(entry.address ?? ''), name: entry.name ? printable(entry.name) : null }))
+    .map(entry => ({
+      address: printable(entry.address ?? ''),
+      name: entry.name ? printable(entry.name) : null,
+    }))
 }
 
 /** Control characters have no business in a header's value. */

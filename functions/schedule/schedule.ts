@@ -1,14 +1,13 @@
 /** Every minute: mailboxes whose turn it is → poll queue; overdue outbox rows → doorbell; unannounced events → told. */
 
-import { channelDuePartition, openChannels } from '../channel/channels.ts'
+import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
 import { eventLog, mainTable, queues } from '../channel/clients.ts'
 import { type Health, openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
-import { openOutbox, type Outbox } from '../channel/outbox.ts'
+import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import type { Queues } from '../channel/queues.ts'
 import { openSlots, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
-import { type Channels } from '../channel/channels.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
 
 export interface ScheduleServices {

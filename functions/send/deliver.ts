@@ -62,12 +62,18 @@ export async function deliver(
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.code === 'outcome_unknown') {
-      await settle(await finish(claimed, { state: 'uncertain', fault: describeFault(error) }), row, { channel, services })
+      await settle(await finish(claimed, { state: 'uncertain', fault: describeFault(error) }), row, {
+        channel,
+        services,
+      })
       // The connection is gone as well; the drain opens another for the rest.
       throw new PostroomError('smtp_unreachable', { cause: error, evidence: error.evidence })
     }
     if (error.row.action === 'reject') {
-      await settle(await finish(claimed, { state: 'failed', fault: describeFault(error) }), row, { channel, services })
+      await settle(await finish(claimed, { state: 'failed', fault: describeFault(error) }), row, {
+        channel,
+        services,
+      })
       return
     }
     await postpone(claimed, row, { error, until: null, services })
@@ -143,7 +149,11 @@ async function tell(message: OutboundMessage, occasion: string, { channel, servi
 }
 
 /** A drain died while the body was leaving. Never sent again blindly: it may have arrived. */
-export async function settleUnfinished(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
+export async function settleUnfinished(
+  message: OutboundMessage,
+  row: OutboxRow,
+  place: Place,
+): Promise<void> {
   const fault = describeFault(new PostroomError('outcome_unknown'))
   const change = { state: 'uncertain' as const, fault, bodyStarted: false }
   await settle(await transition(message, change, place.services), row, place)
@@ -181,5 +191,6 @@ export async function postpone(
     { state: 'retrying', fault: describeFault(error), nextAttemptAt, bodyStarted: false },
     services,
   )
-  await services.outbox.postpone(row, nextAttemptAt < message.expiresAt ? nextAttemptAt : message.expiresAt)
+  const outlivesIt = nextAttemptAt > message.expiresAt
+  await services.outbox.postpone(row, outlivesIt ? message.expiresAt : nextAttemptAt)
 }

@@ -10,7 +10,15 @@ import { type Providers, providerOf } from '../channel/provider.ts'
 import { openSmtp, type SmtpSession } from '../channel/smtp.ts'
 import type { Table } from '../channel/table.ts'
 import type { Tokens } from '../channel/tokens.ts'
-import { type DeliveryServices, deliver, expire, park, postpone, settle, settleUnfinished } from './deliver.ts'
+import {
+  type DeliveryServices,
+  deliver,
+  expire,
+  park,
+  postpone,
+  settle,
+  settleUnfinished,
+} from './deliver.ts'
 import { takeLease } from './lease.ts'
 
 export interface DrainServices extends DeliveryServices {
@@ -76,7 +84,7 @@ async function readyMessages(channel: Channel, services: DrainServices): Promise
   const ready: Ready[] = []
   for (const row of await outbox.rows(channel.id, rowsPerLook)) {
     const message = await messages.find(row.id)
-    if (!message || message.direction !== 'outbound') {
+    if (message?.direction !== 'outbound') {
       const acceptedAtMs = Date.parse(row.key.sk.slice(0, row.key.sk.indexOf('#')))
       if (now() - acceptedAtMs > orphanMs) await outbox.clear(row)
     } else if (finalStates.includes(message.state)) {
@@ -120,7 +128,11 @@ async function deliverAll(
       for (const { row, message } of await stillOpen(ready, services)) {
         await park(message, row, { channel: refused, services })
       }
-    } else if (error.row.action === 'retry' || error.row.action === 'wait' || error.row.actor === 'operator') {
+    } else if (
+      error.row.action === 'retry' ||
+      error.row.action === 'wait' ||
+      error.row.actor === 'operator'
+    ) {
       const paused = await health.unreachable(channel, error)
       for (const { row, message } of await stillOpen(ready, services)) {
         await postpone(message, row, { error, until: paused.connection.until, services })

@@ -24,18 +24,26 @@ export interface LeaseServices {
 }
 
 /** @returns undefined if another drain holds it; that one has then been told to look once more */
-export async function takeLease(channelId: string, holder: string, services: LeaseServices): Promise<Lease | undefined> {
+export async function takeLease(
+  channelId: string,
+  holder: string,
+  services: LeaseServices,
+): Promise<Lease | undefined> {
   const { main } = services
   return (
     (await tryLease(channelId, holder, services)) ??
     // Ring first, then look again: whoever releases in between has either seen the bell or freed the lease.
-    (await main.update(leaseKey(channelId), { add: { bell: 1 } }, { exists: undefined }).then(() =>
-      tryLease(channelId, holder, services),
-    ))
+    (await main
+      .update(leaseKey(channelId), { add: { bell: 1 } }, { exists: undefined })
+      .then(() => tryLease(channelId, holder, services)))
   )
 }
 
-async function tryLease(channelId: string, holder: string, { main, now }: LeaseServices): Promise<Lease | undefined> {
+async function tryLease(
+  channelId: string,
+  holder: string,
+  { main, now }: LeaseServices,
+): Promise<Lease | undefined> {
   const key = leaseKey(channelId)
   const item = await main.update(
     key,
@@ -46,9 +54,7 @@ async function tryLease(channelId: string, holder: string, { main, now }: LeaseS
   let { bell } = readItem(leaseSchema, item)
 
   const renew = () => {
-    main
-      .update(key, { set: { untilMs: now() + leaseMs } }, { equals: { holder } })
-      .catch(() => undefined)
+    main.update(key, { set: { untilMs: now() + leaseMs } }, { equals: { holder } }).catch(() => undefined)
   }
   const renewal = setInterval(renew, renewEveryMs)
 

@@ -2,11 +2,13 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** What a public interface answered; whoever reads it checks it as it goes. */
+// biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
+export type Json = any
+
 export interface ApiAnswer {
   status: number
-  // The answer of a public interface, read by programs that check it as they go.
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of any shape
-  body: any
+  body: Json
 }
 
 export interface App {
@@ -14,8 +16,7 @@ export interface App {
   /** Sends one message; the same key twice is the same message. */
   send(channelId: string, document: object, idempotencyKey: string): Promise<ApiAnswer>
   /** Reads the account's event log until one fits. @throws Error after `timeoutMs`, with the types that were seen */
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  event(accountId: string, fits: (event: any) => boolean, timeoutMs?: number): Promise<any>
+  event(accountId: string, fits: (event: Json) => boolean, timeoutMs?: number): Promise<Json>
 }
 
 const lookEveryMs = 250
@@ -47,7 +48,11 @@ export function openApp({ url, apiKey }: { url: string; apiKey: string }): App {
       const seen: string[] = []
       let after: string | null = null
       while (Date.now() < deadlineMs) {
-        const query: string = new URLSearchParams({ accountId, limit: '100', ...(after && { after }) }).toString()
+        const query: string = new URLSearchParams({
+          accountId,
+          limit: '100',
+          ...(after && { after }),
+        }).toString()
         const { body } = await call('GET', `/v1/events?${query}`)
         for (const event of body.events ?? []) {
           if (fits(event)) return event

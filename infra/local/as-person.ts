@@ -43,7 +43,9 @@ export function newPerson(): Person {
     }
   }
 
-  async function follow(from: Landing & { location: string | null }): Promise<Landing & { location: string | null }> {
+  async function follow(
+    from: Landing & { location: string | null },
+  ): Promise<Landing & { location: string | null }> {
     let at = from
     for (let step = 0; at.location !== null && step < redirectLimit; step++) at = await visit(at.location)
     return at

@@ -101,7 +101,9 @@ async function readPorts(folder: string): Promise<Ports> {
     return portsSchema.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return anyFreePort
-    throw new LocalError(`The file ${file} is damaged: remove it, and the sandbox moves to new ports.`, { cause: error })
+    throw new LocalError(`The file ${file} is damaged: remove it, and the sandbox moves to new ports.`, {
+      cause: error,
+    })
   }
 }
 

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { type App, openApp } from './as-app.ts'
+import { type App, type Json, openApp } from './as-app.ts'
 import { newPerson } from './as-person.ts'
 import { freePort } from './free-port.ts'
 
@@ -68,7 +68,10 @@ async function readyUrl(child: ChildProcess): Promise<string> {
       if (found) resolve(found)
     })
     child.once('exit', code => reject(new Error(`Postroom ended with ${code}:\n${lines.join('\n')}`)))
-    setTimeout(() => reject(new Error(`Postroom was not ready in time:\n${lines.join('\n')}`)), startTimeoutMs).unref()
+    setTimeout(
+      () => reject(new Error(`Postroom was not ready in time:\n${lines.join('\n')}`)),
+      startTimeoutMs,
+    ).unref()
   })
   return ready
 }
@@ -80,7 +83,10 @@ async function stopPostroom({ child }: Running): Promise<void> {
   children.delete(child)
 }
 
-async function connect(running: Running, { accountId, provider, persona }: { accountId: string; provider: string; persona: string }) {
+async function connect(
+  running: Running,
+  { accountId, provider, persona }: { accountId: string; provider: string; persona: string },
+) {
   const { app } = running
   const created = await app.call('POST', '/v1/connect-sessions', { accountId, provider })
   expect(created.status === 201, `No connect session: ${JSON.stringify(created)}`)
@@ -95,8 +101,7 @@ async function connect(running: Running, { accountId, provider, persona }: { acc
   return channel
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
-async function sandboxCall(running: Running, path: string, body?: object): Promise<any> {
+async function sandboxCall(running: Running, path: string, body?: object): Promise<Json> {
   const response = await fetch(`${running.sandbox}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
@@ -106,9 +111,11 @@ async function sandboxCall(running: Running, path: string, body?: object): Promi
   return response.json()
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: JSON of the API
-async function isSent(running: Running, accountId: string, id: string): Promise<any> {
-  const event = await running.app.event(accountId, e => e.type.startsWith('message.') && e.data.message?.id === id)
+async function isSent(running: Running, accountId: string, id: string): Promise<Json> {
+  const event = await running.app.event(
+    accountId,
+    e => e.type.startsWith('message.') && e.data.message?.id === id,
+  )
   expect(event.type === 'message.sent', `${event.type}: ${JSON.stringify(event.data.message?.fault)}`)
   return event.data.message
 }
@@ -116,8 +123,7 @@ async function isSent(running: Running, accountId: string, id: string): Promise<
 /** What the customer got, found by its subject. */
 async function atCustomer(running: Running, subject: string) {
   const { messages } = await sandboxCall(running, '/outside')
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
-  const found = messages.find((mail: any) => mail.subject === subject)
+  const found = messages.find((mail: Json) => mail.subject === subject)
   expect(found, `The customer did not get "${subject}"`)
   return found
 }
@@ -138,10 +144,17 @@ async function mainJob(running: Running, job: Job) {
   const channel = await connect(running, job)
   expect(channel.login.smtp === job.login, `SMTP login is ${channel.login.smtp}`)
   expect(channel.email === job.email, `Address is ${channel.email}`)
-  saw(`${persona} connects at ${job.provider}`, `login ${channel.login.smtp}, From ${channel.email}, ${channel.auth.state}`)
+  saw(
+    `${persona} connects at ${job.provider}`,
+    `login ${channel.login.smtp}, From ${channel.email}, ${channel.auth.state}`,
+  )
 
   const subject = `Where is my order, ${persona}?`
-  await sandboxCall(running, `/personas/${persona}/deliver`, { from: customer, subject, text: 'It should be here.' })
+  await sandboxCall(running, `/personas/${persona}/deliver`, {
+    from: customer,
+    subject,
+    text: 'It should be here.',
+  })
   if (!job.waitForSchedule) await app.call('POST', `/v1/channels/${channel.id}/poll`)
   const arrived = await app.event(
     accountId,
@@ -149,7 +162,10 @@ async function mainJob(running: Running, job: Job) {
     scheduledPollMs,
   )
   const question = arrived.data.message
-  saw(`A customer writes to ${job.email}`, `message.received "${question.subject}" by ${job.waitForSchedule ? 'the schedule' : 'poll now'}`)
+  saw(
+    `A customer writes to ${job.email}`,
+    `message.received "${question.subject}" by ${job.waitForSchedule ? 'the schedule' : 'poll now'}`,
+  )
 
   const reply = await app.send(
     channel.id,
@@ -161,13 +177,21 @@ async function mainJob(running: Running, job: Job) {
   const received = await atCustomer(running, `Re: ${subject}`)
   expect(received.inReplyTo === question.messageId, `In-Reply-To is ${received.inReplyTo}`)
   const { messages: copies } = await sandboxCall(running, `/personas/${persona}/folders/Sent`)
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
-  expect(copies.some((mail: any) => mail.messageId === sent.messageId), 'No copy in Sent')
-  saw(`The app replies as ${persona}`, `message.sent; the customer got it From ${received.from[0].address}, In-Reply-To the question; a copy lies in Sent`)
+  expect(
+    copies.some((mail: Json) => mail.messageId === sent.messageId),
+    'No copy in Sent',
+  )
+  saw(
+    `The app replies as ${persona}`,
+    `message.sent; the customer got it From ${received.from[0].address}, In-Reply-To the question; a copy lies in Sent`,
+  )
 
   await sandboxCall(running, `/outside/${received.id}/reply`, { text: 'Thank you!' })
   await app.call('POST', `/v1/channels/${channel.id}/poll`)
-  const answer = await app.event(accountId, e => e.type === 'message.received' && e.data.message.inReplyTo === sent.messageId)
+  const answer = await app.event(
+    accountId,
+    e => e.type === 'message.received' && e.data.message.inReplyTo === sent.messageId,
+  )
   expect(answer.data.message.threadId === question.threadId, 'The answer is in another thread')
   saw('The customer answers', `message.received in the same thread ${question.threadId}`)
   return channel
@@ -211,12 +235,26 @@ async function tour(): Promise<void> {
       useQueueUrlAsEndpoint: false,
     })
     const subject = 'Queued straight on SQS'
-    const document = { channelId: grace.id, idempotencyKey: 'tour-queue-1', to: [customer], subject, text: 'Hello.' }
-    await sqs.send(new SendMessageCommand({ QueueUrl: running.queueUrl, MessageBody: JSON.stringify(document) }))
-    const queued = await running.app.event('acme', e => e.type === 'message.sent' && e.data.message.subject === subject)
+    const document = {
+      channelId: grace.id,
+      idempotencyKey: 'tour-queue-1',
+      to: [customer],
+      subject,
+      text: 'Hello.',
+    }
+    await sqs.send(
+      new SendMessageCommand({ QueueUrl: running.queueUrl, MessageBody: JSON.stringify(document) }),
+    )
+    const queued = await running.app.event(
+      'acme',
+      e => e.type === 'message.sent' && e.data.message.subject === subject,
+    )
     const received = await atCustomer(running, subject)
     expect(received.messageId === queued.data.message.messageId, `Message-ID is ${received.messageId}`)
-    saw('A reply queued straight on SQS', `message.sent; the customer got it From ${received.from[0].address}`)
+    saw(
+      'A reply queued straight on SQS',
+      `message.sent; the customer got it From ${received.from[0].address}`,
+    )
     await stopPostroom(running)
     saw('SIGTERM', 'everything ended')
   } finally {

@@ -4,9 +4,9 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
-import { type App, openApp } from '../../infra/local/as-app.ts'
+import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
-import { startSystem, type System } from '../../infra/local/system.ts'
+import { type System, startSystem } from '../../infra/local/system.ts'
 import { assemblyFolder, cacheFolder } from './cache.ts'
 
 export interface RunningSystem {
@@ -17,11 +17,12 @@ export interface RunningSystem {
   /** Stops and starts again, on the same data. */
   restart(): Promise<void>
   /** The whole way from the connect link to the confirmed channel. */
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of the API
-  connect(persona: string, options?: { accountId?: string; provider?: string; session?: object }): Promise<any>
+  connect(
+    persona: string,
+    options?: { accountId?: string; provider?: string; session?: object },
+  ): Promise<Json>
   /** Calls the sandbox's own interface. */
-  // biome-ignore lint/suspicious/noExplicitAny: JSON of the sandbox
-  sandbox(path: string, body?: object): Promise<any>
+  sandbox(path: string, body?: object): Promise<Json>
 }
 
 const apiKey = 'key-of-this-test-only'
@@ -85,7 +86,8 @@ export function useRunningSystem(options: { accessTokenSeconds?: number } = {}):
         headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
         body: body && JSON.stringify(body),
       })
-      if (!response.ok) throw new Error(`The sandbox answered ${response.status} to ${path}: ${await response.text()}`)
+      if (!response.ok)
+        throw new Error(`The sandbox answered ${response.status} to ${path}: ${await response.text()}`)
       return response.json()
     },
   }

@@ -43,12 +43,22 @@ test('a reply reaches the customer with the question as parent, and the raw byte
     'k1',
   )
   expect(reply.status).toBe(202)
-  const sent = await app.event('acme', event => event.type === 'message.sent' && event.data.message.id === reply.body.id)
-  expect(sent.data.message).toMatchObject({ state: 'sent', inReplyTo: data.message.messageId, text: 'Därum.' })
+  const sent = await app.event(
+    'acme',
+    event => event.type === 'message.sent' && event.data.message.id === reply.body.id,
+  )
+  expect(sent.data.message).toMatchObject({
+    state: 'sent',
+    inReplyTo: data.message.messageId,
+    text: 'Därum.',
+  })
   const raw = await app.call('GET', `/v1/messages/${reply.body.id}/raw`)
   expect(raw.body).toContain(`In-Reply-To: ${data.message.messageId}`)
   const { messages } = await running.sandbox('/outside')
-  expect(messages.at(-1)).toMatchObject({ inReplyTo: data.message.messageId, text: expect.stringContaining('Därum.') })
+  expect(messages.at(-1)).toMatchObject({
+    inReplyTo: data.message.messageId,
+    text: expect.stringContaining('Därum.'),
+  })
 })
 
 test('the same Idempotency-Key with the same body is one message, with another body a conflict', async () => {
@@ -75,9 +85,17 @@ test('a queue message that can never be accepted is buried and told with the fie
     credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
     useQueueUrlAsEndpoint: false,
   })
-  const document = { channelId: body.channels[0].id, idempotencyKey: 'bad', to: [{ address: 'no address' }], text: 'x' }
+  const document = {
+    channelId: body.channels[0].id,
+    idempotencyKey: 'bad',
+    to: [{ address: 'no address' }],
+    text: 'x',
+  }
   await sqs.send(
-    new SendMessageCommand({ QueueUrl: system.cloud.outputs.OutboundQueueUrl, MessageBody: JSON.stringify(document) }),
+    new SendMessageCommand({
+      QueueUrl: system.cloud.outputs.OutboundQueueUrl,
+      MessageBody: JSON.stringify(document),
+    }),
   )
   const event = await app.event('acme', e => e.type === 'message.rejected')
   expect(event.data.errors[0]).toMatchObject({ field: 'to.0.address', found: 'no address' })
