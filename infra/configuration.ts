@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { providerOverridesSchema } from '../functions/channel/provider.ts'
+import { pollIntervals } from '../functions/channel/slots.ts'
 
 const configurationSchema = z.strictObject({
   /** Origin people see, if a domain of your own stands before the HTTP API. Without a slash at the end. */
@@ -9,7 +10,7 @@ const configurationSchema = z.strictObject({
   /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
   returnUrls: z.array(z.url()).default([]),
   /** How often a mailbox is polled, in minutes. */
-  pollIntervalMinutes: z.union([z.literal(1), z.literal(5), z.literal(15), z.literal(60)]).default(5),
+  pollIntervalMinutes: z.literal([...pollIntervals]).default(5),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })

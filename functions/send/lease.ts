@@ -6,7 +6,7 @@ import { readItem, type Table } from '../channel/table.ts'
 const leaseSchema = z.object({ holder: z.string(), untilMs: z.number(), bell: z.int() })
 
 /** A killed drain blocks its channel no longer than this; a living one renews in time. */
-const leaseMs = 60_000
+const leaseMs = 30_000
 const renewEveryMs = leaseMs / 3
 
 const leaseKey = (channelId: string) => ({ pk: `CHANNEL#${channelId}`, sk: 'SEND_LEASE' })
