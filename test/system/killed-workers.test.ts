@@ -33,7 +33,9 @@ async function connectPersistently(persona: string): Promise<Json> {
       )
       const landing = await newPerson().connect(session.body.connectUrl, persona)
       if (landing.status !== 200) return false
-      const confirmed = await persistently(() => app.call('POST', `/v1/connect-sessions/${session.body.id}/confirm`))
+      const confirmed = await persistently(() =>
+        app.call('POST', `/v1/connect-sessions/${session.body.id}/confirm`),
+      )
       channel = confirmed.body.channel
       return confirmed.status === 200
     },
@@ -75,7 +77,10 @@ test('functions killed at random moments lose nothing, send nothing twice and te
       const messages = await Promise.all(accepted.map(id => app.call('GET', `/v1/messages/${id}`)))
       const events = await allEvents()
       const received = new Set(events.map(event => event.data.message?.subject))
-      return messages.every(({ body }) => settled.includes(body.state)) && subjects.every(subject => received.has(subject))
+      return (
+        messages.every(({ body }) => settled.includes(body.state)) &&
+        subjects.every(subject => received.has(subject))
+      )
     },
     { timeout: 120_000, interval: 1_000 },
   )
@@ -84,9 +89,12 @@ test('functions killed at random moments lose nothing, send nothing twice and te
   const copies = delivered.map((mail: Json) => mail.subject)
   expect(copies).toHaveLength(new Set(copies).size)
   const messages = await Promise.all(accepted.map(id => app.call('GET', `/v1/messages/${id}`)))
-  for (const { body } of messages.filter(({ body }) => body.state === 'sent')) expect(copies).toContain(body.subject)
+  for (const { body } of messages.filter(({ body }) => body.state === 'sent'))
+    expect(copies).toContain(body.subject)
   const events = await allEvents()
-  const received = events.filter(event => event.type === 'message.received').map(event => event.data.message.subject)
+  const received = events
+    .filter(event => event.type === 'message.received')
+    .map(event => event.data.message.subject)
   expect(received.toSorted()).toEqual(subjects.toSorted())
   const ids = events.map(event => event.id)
   expect(ids).toHaveLength(new Set(ids).size)
@@ -96,7 +104,10 @@ async function allEvents(): Promise<Json[]> {
   const events: Json[] = []
   let after = ''
   for (;;) {
-    const { body } = await running.app.call('GET', `/v1/events?accountId=acme&limit=100${after && `&after=${after}`}`)
+    const { body } = await running.app.call(
+      'GET',
+      `/v1/events?accountId=acme&limit=100${after && `&after=${after}`}`,
+    )
     if (body.events.length === 0) return events
     events.push(...body.events)
     after = body.cursor
