@@ -17,7 +17,8 @@ export interface PostroomFunctionProps {
 }
 
 /** CommonJS inside an ESM bundle (the AWS SDK, the mail libraries) still calls `require`. */
-const requireBanner = "import{createRequire as cr}from'node:module';const require=cr(import.meta.url);"
+const requireBanner =
+  "import{createRequire as createRequireForCommonJs}from'node:module';const require=createRequireForCommonJs(import.meta.url);"
 
 export class PostroomFunction extends NodejsFunction {
   constructor(scope: Construct, id: string, props: PostroomFunctionProps) {

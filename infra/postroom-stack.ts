@@ -168,7 +168,10 @@ export class PostroomStack extends Stack {
       description: 'Takes message documents from apps that prefer SQS to HTTP',
     })
     new CfnOutput(this, 'OutboundDeadLetterUrl', { value: outbound.deadLetters.queueUrl })
-    new CfnOutput(this, 'EventsTopicArn', { value: events.topicArn, description: 'Every change, as it happens' })
+    new CfnOutput(this, 'EventsTopicArn', {
+      value: events.topicArn,
+      description: 'Every change, as it happens',
+    })
     new CfnOutput(this, 'OAuthAppsSecretArn', {
       value: data.oauthApps.secretArn,
       description: 'Put your OAuth client ids and secrets here',
