@@ -24,7 +24,7 @@ import { startAws } from './queues-topics-buckets.ts'
 import { startTables } from './tables.ts'
 import { createResolve, plainName, readAssembly } from './template.ts'
 
-export interface EnginePorts {
+interface EnginePorts {
   aws: number
   dynamodb: number
   kms: number
