@@ -1,8 +1,9 @@
 /** What a mail server asks about an access token: whose is it, and does it open this protocol? Nothing is trusted unchecked. */
 import { createLocalJWKSet, type JWTPayload, jwtVerify } from 'jose'
 import type { Provider } from 'oidc-provider'
-import { type Persona, personaBySubject, personas } from './personas.ts'
-import { publicKey, type SigningKey } from './signing-keys.ts'
+import type { Directory } from './directory.ts'
+import type { Persona } from './personas.ts'
+import { type KeyRing, publicKey } from './signing-keys.ts'
 
 /** The audience of a token for Exchange Online; a token for Microsoft Graph has another and opens no mail server. */
 export const exchangeResource = 'https://outlook.office.com'
@@ -31,26 +32,27 @@ export interface AccessTokens {
  *
  * @param of.entraIssuer with `{tid}` for the tenant
  * @param of.google holds the opaque tokens
+ * @param of.keys those of before a rotation, too: a token lives on, since mail servers know older keys for a while
  * @param of.now epoch milliseconds; an expired token is refused by this clock
  */
 export function accessTokens(of: {
-  key: SigningKey
+  directory: Directory
+  keys: KeyRing
   entraIssuer: string
-  google: Provider
+  google(): Provider
   now(): number
 }): AccessTokens {
-  const keys = createLocalJWKSet({ keys: [publicKey(of.key)] })
-
   /** Signature, algorithm, header type, expiry, and that the issuer is the tenant of the account. */
   async function verified(token: string): Promise<{ payload: JWTPayload; owner: Persona } | undefined> {
     try {
+      const keys = createLocalJWKSet({ keys: of.keys.all().map(publicKey) })
       const { payload } = await jwtVerify(token, keys, {
         algorithms: ['RS256'],
         typ: 'JWT',
         currentDate: new Date(of.now()),
         requiredClaims: ['exp', 'aud', 'tid', 'oid', 'upn', 'scp'],
       })
-      const owner = personas.find(({ objectId }) => objectId === payload.oid)
+      const owner = of.directory.personas().find(({ objectId }) => objectId === payload.oid)
       const fits =
         owner?.tenantId === payload.tid &&
         payload.iss === of.entraIssuer.replace('{tid}', String(payload.tid))
@@ -63,8 +65,8 @@ export function accessTokens(of: {
   async function opaque(
     token: string,
   ): Promise<{ owner: Persona; scopes: Set<string>; exp: number } | undefined> {
-    const issued = await of.google.AccessToken.find(token, { ignoreExpiration: true })
-    const owner = issued && personaBySubject(issued.accountId)
+    const issued = await of.google().AccessToken.find(token, { ignoreExpiration: true })
+    const owner = issued && of.directory.personaBySubject(issued.accountId)
     if (!issued || !owner || issued.exp * 1000 <= of.now()) return undefined
     return { owner, scopes: issued.scopes, exp: issued.exp }
   }
@@ -90,7 +92,7 @@ export function accessTokens(of: {
       const { owner, scopes, exp } = checked
       return {
         active: true,
-        iss: of.google.issuer,
+        iss: of.google().issuer,
         exp,
         sub: owner.subject,
         username: owner.signInName,

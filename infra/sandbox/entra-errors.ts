@@ -1,4 +1,4 @@
-/** The token endpoint's refusals in Entra's words: which AADSTS number, which HTTP status, which JSON. */
+/** Refusals in Entra's words: which AADSTS number, which HTTP status, which JSON, which description. */
 import { randomUUID } from 'node:crypto'
 
 /** A refusal before it has its ids and its time. */
@@ -125,8 +125,7 @@ const missingParameter: Omit<Refusal, 'needle'> = {
 }
 
 /**
- * Entra's status and JSON for what oidc-provider refused. The description holds the ids and the time after CRLF,
- * as programs that read it by line expect.
+ * Entra's status and JSON for what oidc-provider refused.
  *
  * @param of.answer oidc-provider's own error JSON
  * @param of.detail what it said about the cause, empty where it said nothing
@@ -136,25 +135,43 @@ export function entraError(of: { answer: unknown; detail: string; nowMs: number 
   body: object
 } {
   const cause = `${of.detail} ${JSON.stringify(of.answer)}`
-  const { status, error, aadsts, text } =
-    refusals.find(({ needle }) => needle.test(cause)) ?? missingParameter
-  const traceId = randomUUID()
-  const correlationId = randomUUID()
-  const timestamp = new Date(of.nowMs)
-    .toISOString()
-    .replace('T', ' ')
-    .replace(/\.\d+Z/, 'Z')
-  const body = {
+  const refusal = refusals.find(({ needle }) => needle.test(cause)) ?? missingParameter
+  return { status: refusal.status, body: entraErrorBody(refusal, of.nowMs) }
+}
+
+/** The JSON of a refusal. The ids and the time stand in the description, too. */
+export function entraErrorBody(
+  { error, aadsts, text }: { error: string; aadsts: number; text: string },
+  nowMs: number,
+): object {
+  const { lines, timestamp, traceId, correlationId } = describe({ aadsts, text }, nowMs)
+  return {
     error,
-    error_description: [
-      `AADSTS${aadsts}: ${text} Trace ID: ${traceId}`,
-      `Correlation ID: ${correlationId}`,
-      `Timestamp: ${timestamp}`,
-    ].join('\r\n'),
+    error_description: lines,
     error_codes: [aadsts],
     timestamp,
     trace_id: traceId,
     correlation_id: correlationId,
   }
-  return { status, body }
+}
+
+/** The `error_description` that goes with an error to the app's redirect URI. */
+export function entraDescription(of: { aadsts: number; text: string }, nowMs: number): string {
+  return describe(of, nowMs).lines
+}
+
+/** The description holds the ids and the time after CRLF, as programs that read it by line expect. */
+function describe({ aadsts, text }: { aadsts: number; text: string }, nowMs: number) {
+  const traceId = randomUUID()
+  const correlationId = randomUUID()
+  const timestamp = new Date(nowMs)
+    .toISOString()
+    .replace('T', ' ')
+    .replace(/\.\d+Z/, 'Z')
+  const lines = [
+    `AADSTS${aadsts}: ${text} Trace ID: ${traceId}`,
+    `Correlation ID: ${correlationId}`,
+    `Timestamp: ${timestamp}`,
+  ].join('\r\n')
+  return { lines, timestamp, traceId, correlationId }
 }

@@ -2,11 +2,12 @@
 import { type Context, Provider } from 'oidc-provider'
 import { exchangeResource } from './access-tokens.ts'
 import { consentUrl, showError } from './consent.ts'
+import type { Directory } from './directory.ts'
 import { entraError } from './entra-errors.ts'
 import type { OauthStore } from './oauth-store.ts'
 import { forgetNonceOnRefresh, plainRedirect, reportFailures } from './oidc-adjustments.ts'
-import { personaBySubject } from './personas.ts'
-import type { SigningKey } from './signing-keys.ts'
+import type { KeyRing, SigningKey } from './signing-keys.ts'
+import { changeAnswer } from './token-faults.ts'
 
 /** Where a scope without a resource belongs: Microsoft's default, useless for mail servers. */
 const graphResource = 'https://graph.microsoft.com'
@@ -17,6 +18,7 @@ export const entraPaths = {
   token: '/oauth2/v2.0/token',
   keys: '/discovery/v2.0/keys',
   discovery: '/v2.0/.well-known/openid-configuration',
+  adminConsent: '/v2.0/adminconsent',
 } as const
 
 /** The scopes that are not a resource's permission. */
@@ -29,7 +31,8 @@ const daySeconds = 24 * 60 * 60
 /** The settings that all tenants share. */
 export interface EntraSettings {
   store: OauthStore
-  key: SigningKey
+  directory: Directory
+  keys: KeyRing
   client: { clientId: string; clientSecret: string; redirectUri: string }
   accessTokenSeconds: number
   now(): number
@@ -47,8 +50,8 @@ export function resourceOf(scopes: string[]): { id: string; scopes: string[] } {
 }
 
 /** Makes the instance for one issuer. All instances share the store, so a code of one can be redeemed at another. */
-export function entraProvider(issuer: string, settings: EntraSettings): Provider {
-  const { store, key, client, accessTokenSeconds, now } = settings
+export function entraProvider(issuer: string, settings: EntraSettings & { key: SigningKey }): Provider {
+  const { store, directory, key, client, accessTokenSeconds } = settings
   const provider = new Provider(issuer, {
     adapter: store.adapter('microsoft'),
     jwks: { keys: [key] },
@@ -72,7 +75,7 @@ export function entraProvider(issuer: string, settings: EntraSettings): Provider
     },
     // Entra puts the claims into the id_token, also where an access token is issued along with it.
     conformIdTokenClaims: false,
-    findAccount: (_context: Context, subject: string) => accountOf(subject),
+    findAccount: (_context: Context, subject: string) => accountOf(subject, directory),
     pkce: { required: () => true },
     issueRefreshToken: (_context: Context, _client: object, source: { scopes: Set<string> }) =>
       source.scopes.has('offline_access'),
@@ -104,7 +107,7 @@ export function entraProvider(issuer: string, settings: EntraSettings): Provider
         }),
       },
     },
-    formats: { customizers: { jwt: shapeAccessToken } },
+    formats: { customizers: { jwt: accessTokenShaper(directory) } },
     interactions: { url: consentUrl },
     renderError: showError,
   })
@@ -113,7 +116,7 @@ export function entraProvider(issuer: string, settings: EntraSettings): Provider
   // Each refresh gives a new refresh token and leaves the old one valid:
   // https://learn.microsoft.com/en-us/entra/identity-platform/refresh-tokens
   provider.RefreshToken.prototype.consume = async () => {}
-  shapeAnswers(provider, now)
+  shapeAnswers(provider, settings)
   return provider
 }
 
@@ -122,8 +125,8 @@ function scopesOfResource(resource: string): string[] {
   return graphScopes.flatMap(scope => [scope, `${graphResource}/${scope}`])
 }
 
-function accountOf(subject: string): object | undefined {
-  const persona = personaBySubject(subject)
+function accountOf(subject: string, directory: Directory): object | undefined {
+  const persona = directory.personaBySubject(subject)
   if (!persona) return undefined
   const claims = {
     sub: subject,
@@ -139,39 +142,43 @@ function accountOf(subject: string): object | undefined {
 }
 
 /** The claims a mail server looks at. The header type is JWT, as at Microsoft, and not RFC 9068's `at+jwt`. */
-function shapeAccessToken(
-  _context: Context,
-  token: { accountId: string },
-  jwt: { header: object; payload: Record<string, unknown> },
-): void {
-  const persona = personaBySubject(token.accountId)
-  const { scope, client_id, ...claims } = jwt.payload
-  const scp = String(scope ?? '')
-    .split(' ')
-    .map(name => name.slice(name.lastIndexOf('/') + 1))
-    .join(' ')
-  jwt.header = { typ: 'JWT' }
-  jwt.payload = {
-    ...claims,
-    nbf: claims.iat,
-    appid: client_id,
-    scp,
-    tid: persona?.tenantId,
-    oid: persona?.objectId,
-    upn: persona?.signInName,
-    unique_name: persona?.signInName,
-    ver: '1.0',
+function accessTokenShaper(directory: Directory) {
+  return (
+    _context: Context,
+    token: { accountId: string },
+    jwt: { header: object; payload: Record<string, unknown> },
+  ): void => {
+    const persona = directory.personaBySubject(token.accountId)
+    const { scope, client_id, ...claims } = jwt.payload
+    const scp = String(scope ?? '')
+      .split(' ')
+      .map(name => name.slice(name.lastIndexOf('/') + 1))
+      .join(' ')
+    jwt.header = { typ: 'JWT' }
+    jwt.payload = {
+      ...claims,
+      nbf: claims.iat,
+      appid: client_id,
+      scp,
+      tid: persona?.tenantId,
+      oid: persona?.objectId,
+      upn: persona?.signInName,
+      unique_name: persona?.signInName,
+      ver: '1.0',
+    }
   }
 }
 
-/** Entra's error JSON, and the plain redirect. */
-function shapeAnswers(provider: Provider, now: () => number): void {
+/** Entra's error JSON, the plain redirect, and what the person's script changes. */
+function shapeAnswers(provider: Provider, { directory, keys, client, now }: EntraSettings): void {
   const details = new WeakMap<Context, string>()
   provider.on('grant.error', (context, error) => details.set(context, error.error_detail ?? ''))
   provider.use(async (context, next) => {
     await next()
     plainRedirect(context)
-    if (context.path === entraPaths.token && context.status >= 400) {
+    if (context.path !== entraPaths.token) return
+    await changeAnswer(context, { directory, keys, clientSecret: client.clientSecret })
+    if (context.status >= 400) {
       const { status, body } = entraError({
         answer: context.body,
         detail: details.get(context) ?? '',

@@ -1,20 +1,23 @@
 /**
- * Microsoft Entra's addresses: `/entra/{tenant}/…` with the tenant's GUID, `common` or `organizations`.
+ * Microsoft Entra's addresses: `/entra/{tenant}/…` with the tenant's GUID, `common`, `organizations` or `consumers`.
  *
  * An oidc-provider has one issuer, Entra has one per tenant also behind `common`. So there is an instance per tenant
  * and one for the shared names. A code made by any of them names its account; the account's tenant redeems it.
  */
 import type { Interaction, Provider } from 'oidc-provider'
+import { answerAdminConsent } from './admin-consent.ts'
 import { addScopes, answerConsent, authorizeHeaders } from './consent.ts'
-import { entraError } from './entra-errors.ts'
+import { entraDescription, entraError } from './entra-errors.ts'
 import { type EntraSettings, entraPaths, entraProvider, openidScopes, resourceOf } from './entra-provider.ts'
 import { type Exchange, readBody, sendJson } from './http-exchange.ts'
 import { passOn } from './pass-on.ts'
-import { type Persona, personaBySubject, personas, tenants } from './personas.ts'
+import { type Persona, tenants } from './personas.ts'
 import { publicKey } from './signing-keys.ts'
+import { answerByScript } from './token-faults.ts'
 
-const microsoftPersonas = personas.filter(({ provider }) => provider === 'microsoft')
-const sharedTenants = ['common', 'organizations']
+/** Names that stand for many tenants. */
+const sharedNames = ['common', 'organizations', 'consumers']
+const tenantIds: readonly string[] = Object.values(tenants)
 
 /** Entra as one function of a request. */
 export interface Entra {
@@ -27,19 +30,28 @@ export interface Entra {
 /** Makes all tenants. `origin` is where the sandbox is reached, without a slash at the end. */
 export function entra(origin: string, settings: EntraSettings): Entra {
   const issuer = `${origin}/entra/{tid}/v2.0`
-  const instances = new Map<string, Provider>()
-  for (const tenant of ['common', ...Object.values(tenants)]) {
-    instances.set(tenant, entraProvider(issuer.replace('{tid}', tenant), settings))
-  }
+  const { directory, keys } = settings
+  const instances = new Map<string, { kid: string; provider: Provider }>()
 
-  /** The instance for a tenant in a URL: `organizations` differs from `common` by name only, all accounts are work accounts. */
+  /** The instance for a tenant in a URL. A new signing key makes a new one, since oidc-provider cannot change keys. */
   function instanceOf(tenant: string): Provider | undefined {
-    return instances.get(sharedTenants.includes(tenant) ? 'common' : tenant)
+    const name = sharedNames.includes(tenant) ? 'common' : tenant
+    if (name !== 'common' && !tenantIds.includes(name)) return undefined
+    const key = keys.current(name === tenants.consumers ? 'consumers' : 'microsoft')
+    const made = instances.get(name)
+    if (made?.kid === key.kid) return made.provider
+    const provider = entraProvider(issuer.replace('{tid}', name), { ...settings, key })
+    instances.set(name, { kid: key.kid, provider })
+    return provider
   }
 
   function personasOf(tenant: string): Persona[] {
-    return microsoftPersonas.filter(({ tenantId }) => sharedTenants.includes(tenant) || tenantId === tenant)
+    return directory
+      .personas()
+      .filter(({ provider, tenantId }) => provider === 'microsoft' && covers(tenant, tenantId))
   }
+
+  for (const tenant of ['common', ...tenantIds]) instanceOf(tenant)
 
   async function grant(
     interaction: Interaction,
@@ -68,20 +80,37 @@ export function entra(origin: string, settings: EntraSettings): Entra {
             id: form.get('refresh_token') ?? '',
           })
         : settings.store.accountOf('microsoft', { model: 'AuthorizationCode', id: code })
-    const home = subject === undefined ? null : (personaBySubject(subject)?.tenantId ?? null)
-    if (home !== null && !sharedTenants.includes(tenant) && home !== tenant) {
+    const persona = subject === undefined ? undefined : directory.personaBySubject(subject)
+    const home = persona?.tenantId ?? null
+    if (home !== null && !covers(tenant, home)) {
       return sendJson(
         exchange.response,
         entraError({ answer: null, detail: 'wrong tenant', nowMs: settings.now() }),
       )
     }
-    await passOn((home === null ? undefined : instances.get(home)) ?? provider, {
+    const script = persona && directory.scriptOf(persona)
+    if (answerByScript(exchange.response, { script, refreshing: code === null, nowMs: settings.now() }))
+      return
+    await passOn((home === null ? undefined : instanceOf(home)) ?? provider, {
       exchange,
       url: entraPaths.token,
       method: 'POST',
       headers: exchange.request.headers,
       body,
     })
+  }
+
+  /** Beside each key stands the issuer it signs for: the template for work accounts, the one tenant for personal ones. */
+  function keySet(tenant: string): object[] {
+    const concrete = (tenantId: string) => issuer.replace('{tid}', tenantId)
+    const consumers = {
+      ...publicKey(keys.current('consumers')),
+      issuer: concrete(tenants.consumers),
+    }
+    if (tenant === 'consumers' || tenant === tenants.consumers) return [consumers]
+    const work = publicKey(keys.current('microsoft'))
+    if (!sharedNames.includes(tenant)) return [{ ...work, issuer: concrete(tenant) }]
+    return [{ ...work, issuer: concrete('{tenantid}') }, consumers]
   }
 
   async function answer(exchange: Exchange): Promise<boolean> {
@@ -98,23 +127,29 @@ export function entra(origin: string, settings: EntraSettings): Entra {
         displayName: 'Microsoft',
         personas: personasOf(tenant),
         authorizePath: entraPaths.authorize,
+        choosing: settings,
+        describe: ending => entraDescription(ending, settings.now()),
         grant: (interaction, persona) => grant(interaction, { persona, provider }),
       })
     } else if (route === `GET ${entraPaths.authorize}`) await authorize(exchange, provider)
     else if (route === `POST ${entraPaths.token}`) await redeem(exchange, { tenant, provider })
     else if (route === `GET ${entraPaths.keys}`) {
-      const key = {
-        ...publicKey(settings.key),
-        issuer: issuer.replace('{tid}', sharedTenants.includes(tenant) ? '{tenantid}' : tenant),
-      }
-      sendJson(response, { status: 200, body: { keys: [key] } })
+      sendJson(response, { status: 200, body: { keys: keySet(tenant) } })
     } else if (route === `GET ${entraPaths.discovery}`) {
       sendJson(response, { status: 200, body: discovery(origin, tenant) })
-    } else return false
+    } else if (path === entraPaths.adminConsent) await answerAdminConsent(exchange, { tenant, settings })
+    else return false
     return true
   }
 
   return { issuer, answer }
+}
+
+/** Whether accounts of the tenant may use addresses under the name. */
+function covers(name: string, tenantId: string | null): boolean {
+  if (name === 'common') return true
+  if (name === 'organizations') return tenantId !== tenants.consumers
+  return tenantId === (name === 'consumers' ? tenants.consumers : name)
 }
 
 /**
@@ -133,11 +168,13 @@ async function authorize(exchange: Exchange, provider: Provider): Promise<void> 
   })
 }
 
-/** The metadata. For the shared names the issuer holds the literal `{tenantid}`, as at Microsoft. */
+/** The metadata. Where a name stands for many tenants the issuer holds the literal `{tenantid}`, as at Microsoft. */
 function discovery(origin: string, tenant: string): object {
+  const manyTenants = tenant === 'common' || tenant === 'organizations'
+  const tenantId = tenant === 'consumers' ? tenants.consumers : tenant
   const base = `${origin}/entra/${tenant}`
   return {
-    issuer: `${origin}/entra/${sharedTenants.includes(tenant) ? '{tenantid}' : tenant}/v2.0`,
+    issuer: `${origin}/entra/${manyTenants ? '{tenantid}' : tenantId}/v2.0`,
     authorization_endpoint: `${base}${entraPaths.authorize}`,
     token_endpoint: `${base}${entraPaths.token}`,
     jwks_uri: `${base}${entraPaths.keys}`,

@@ -1,15 +1,17 @@
 /** The IMAP server: TLS from the first byte, XOAUTH2 with an initial response only, Exchange's or Gmail's manners. */
-import type { Socket } from 'node:net'
+import type { Server, Socket } from 'node:net'
 import hoodiecrow, { type Attribute, type Command, type Connection, type ImapServer } from 'hoodiecrow-imap'
 import { type AccessTokens, gmailScope } from './access-tokens.ts'
+import type { Directory } from './directory.ts'
 import { listenOnLoopback } from './loopback.ts'
-import { ownsAddress, type Persona, personaByAddress } from './personas.ts'
+import { type MailboxHolder, ownsAddress } from './personas.ts'
 import type { PostOffice } from './post-office.ts'
 
 /** What the server needs. */
 export interface ImapSettings {
   certificate: { key: string; cert: string }
   tokens: AccessTokens
+  directory: Directory
   postOffice: PostOffice
 }
 
@@ -36,16 +38,19 @@ export async function startImap(port: number, settings: ImapSettings): Promise<L
   })
   front.setCommandHandler('AUTHENTICATE XOAUTH2', (connection, parsed, data, callback) => {
     authenticate(parsed, settings)
-      .then(result =>
-        result.owner ? admit(connection, settings.postOffice.mailboxOf(result.owner).server) : result,
-      )
       .catch(() => refusalOf(undefined))
-      .then(result => {
-        if (result) refuse(connection, { parsed, data, refusal: result })
-        else reply(connection, { parsed, data, command: 'OK', attributes: [text('AUTHENTICATE completed.')] })
+      .then(verdict => {
+        if (verdict.is === 'silence') return
+        if (verdict.is === 'refused') refuse(connection, { parsed, data, refusal: verdict })
+        else {
+          if (verdict.is === 'open') admit(connection, settings.postOffice.mailboxOf(verdict.mailbox).server)
+          reply(connection, { parsed, data, command: 'OK', attributes: [text('AUTHENTICATE completed.')] })
+          if (verdict.is === 'not connected') leaveUnconnected(connection)
+        }
         callback()
       })
   })
+  silenceOnDemand(front.server, settings.directory)
   const sockets = new Set<Socket>()
   front.server.on('connection', (socket: Socket) => {
     // Without this a command takes 40 ms, since the library writes an answer in small pieces.
@@ -65,51 +70,92 @@ export async function startImap(port: number, settings: ImapSettings): Promise<L
 
 /** How a provider refuses: Gmail explains in a challenge first, Exchange just says no. */
 interface Refusal {
-  owner: undefined
+  is: 'refused'
   challenge: object | null
   attributes: Attribute[]
 }
+
+/** What becomes of a login. Without a connection to the mailbox Exchange takes the login and nothing after it. */
+type Verdict = { is: 'open'; mailbox: MailboxHolder } | { is: 'not connected' } | { is: 'silence' } | Refusal
 
 function text(value: string): Attribute {
   return { type: 'TEXT', value }
 }
 
+function code(name: string): Attribute {
+  return { type: 'SECTION', section: [{ type: 'ATOM', value: name }] }
+}
+
 /** By whose mailbox was asked for, since one port serves both providers. */
-function refusalOf(asked: Persona | undefined): Refusal {
+function refusalOf(asked: MailboxHolder | undefined): Refusal {
   if (asked?.provider !== 'google')
-    return { owner: undefined, challenge: null, attributes: [text('AUTHENTICATE failed.')] }
-  const code: Attribute = { type: 'SECTION', section: [{ type: 'ATOM', value: 'AUTHENTICATIONFAILED' }] }
+    return { is: 'refused', challenge: null, attributes: [text('AUTHENTICATE failed.')] }
   return {
-    owner: undefined,
+    is: 'refused',
     challenge: { status: '400', schemes: 'Bearer', scope: gmailScope },
-    attributes: [code, text('Invalid credentials (Failure)')],
+    attributes: [code('AUTHENTICATIONFAILED'), text('Invalid credentials (Failure)')],
   }
 }
 
 /**
  * Who may open which mailbox. The initial response is base64 of `user=U ^A auth=Bearer T ^A ^A` with ^A = 0x01.
- * Exchange takes any address of the token owner's mailbox as U over IMAP, unlike over SMTP.
+ * Exchange takes any address of the token owner's mailbox as U over IMAP, unlike over SMTP, and that of a shared
+ * mailbox. Who has no access to a shared one finds out after the login.
  *
  * @see https://learn.microsoft.com/en-us/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth
  */
-async function authenticate(
-  parsed: Command,
-  { tokens }: ImapSettings,
-): Promise<{ owner: Persona } | Refusal> {
+async function authenticate(parsed: Command, { tokens, directory }: ImapSettings): Promise<Verdict> {
   const response = Buffer.from(parsed.attributes?.[0]?.value ?? '', 'base64').toString('utf8')
   const [userField = '', authField = '', ...end] = response.split('\u0001')
   const user = /^user=(.+)$/i.exec(userField)?.[1] ?? ''
   const token = end.join() === ',' ? (/^auth=Bearer (.+)$/i.exec(authField)?.[1] ?? '') : ''
-  const asked = personaByAddress(user)
+  const asked = directory.holderOf(user)
   const owner =
     asked?.provider === 'google'
       ? await tokens.googleOwner(token)
       : await tokens.microsoftOwner(token, 'IMAP.AccessAsUser.All')
-  return owner && ownsAddress(owner, user) ? { owner } : refusalOf(asked)
+  if (!owner || !asked) return refusalOf(asked)
+  if (asked.kind === 'person' && !ownsAddress(owner, user)) return refusalOf(asked)
+  const fault = directory.scriptOf(owner)?.imap
+  if (fault?.what === 'hang') return { is: 'silence' }
+  if (fault?.what === 'refuse') return refusalOf(asked)
+  if (fault?.what === 'alert')
+    return { is: 'refused', challenge: null, attributes: [code('ALERT'), text(fault.text)] }
+  const barred = asked.kind === 'shared' && !asked.fullAccess.includes(owner.id)
+  return fault || barred ? { is: 'not connected' } : { is: 'open', mailbox: asked }
+}
+
+/** Nobody is known yet when a greeting is due, so one persona's script silences the server for all. */
+function silenceOnDemand(server: Server, directory: Directory): void {
+  const greeters = server.listeners('secureConnection')
+  server.removeAllListeners('secureConnection')
+  server.on('secureConnection', (socket: Socket) => {
+    if (directory.scriptsInUse().some(({ script }) => script.imap?.what === 'hang'))
+      socket.on('error', () => {})
+    else for (const greet of greeters) greet.call(server, socket)
+  })
+}
+
+/**
+ * Exchange's way to say that it will not open the mailbox: CAPABILITY is answered, the first two other commands are
+ * BAD, and then it hangs up.
+ *
+ * @see https://github.com/jstedfast/MailKit/issues/1496
+ */
+function leaveUnconnected(connection: Connection): void {
+  connection.state = 'Authenticated'
+  let refused = 0
+  connection.inputHandler = line => {
+    const [tag = '*', command = ''] = line.split(' ')
+    if (command.toUpperCase() === 'CAPABILITY') return connection.scheduleCommand(line)
+    refused += 1
+    connection.socket?.write(`${tag} BAD User is authenticated but not connected.\r\n`)
+    if (refused === 2) connection.socket?.end('* BYE Connection closed. 14\r\n')
+  }
 }
 
 /** Moves the connection to the mailbox's own instance, which serves everything from here on. */
-function admit(connection: Connection, mailbox: ImapServer): undefined {
+function admit(connection: Connection, mailbox: ImapServer): void {
   connection.server.removeListener('notify', connection._notificationCallback)
   connection.server = mailbox
   if (connection.socket) connection.server.on('notify', connection._notificationCallback)

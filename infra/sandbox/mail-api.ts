@@ -1,21 +1,24 @@
 /**
- * The sandbox's own HTTP interface: who is there, what lies in their folders, what reached the outside world, and
- * mail from customers. JSON for programs; the forms of the page at `/` post to the same addresses.
+ * The sandbox's own HTTP interface to mail: what lies in the folders, what reached the outside world, and mail from
+ * customers. JSON for programs; the forms of the page at `/` post to the same addresses.
  *
- *   GET  /personas                                → {personas: [{id, provider, name, signInName, email, aliases}]}
- *   POST /personas/{id}/deliver                   → 201 {folder, uid, messageId}; JSON, message/rfc822 or a form
- *   GET  /personas/{id}/folders/{folder}          → {messages: [{uid, messageId, from, to, subject, …}]}
- *   GET  /personas/{id}/folders/{folder}/{uid}    → the raw bytes
+ *   POST /mailboxes/{id}/deliver                  → 201 {folder, uid, messageId}; JSON, message/rfc822 or a form
+ *   GET  /mailboxes/{id}/folders/{folder}         → {messages: [{uid, messageId, from, to, subject, …}]}
+ *   GET  /mailboxes/{id}/folders/{folder}/{uid}   → the raw bytes
  *   GET  /outside                                 → {messages: [{id, recipient, messageId, …}]}
  *   GET  /outside/{id}                            → the raw bytes
  *   POST /outside/{id}/reply                      → 201 as deliver, or {recipient: outside} if the sender is no persona
+ *
+ * A mailbox's id is its persona's, or that of a shared one. `/personas/{id}/…` does the same for personas.
  */
 import { z } from 'zod'
+import type { Directory } from './directory.ts'
 import { type Exchange, mediaType, RequestError, readBody, redirect, sendJson } from './http-exchange.ts'
 import { answerTo, composeMail, type MailSummary, readMail } from './mail.ts'
 import { type FolderName, folderNames, type StoredMail } from './mailbox.ts'
-import { type Persona, personas } from './personas.ts'
+import { type MailboxHolder, primaryAddressOf } from './personas.ts'
 import type { PostOffice } from './post-office.ts'
+import { parseInput, parseJson } from './request-input.ts'
 
 const limitBytes = 60 * 1024 * 1024
 const header = z.string().regex(/^[^\r\n]*$/, 'must be one line')
@@ -33,6 +36,7 @@ const replySchema = z.strictObject({ text: z.string().min(1, 'must not be empty'
 
 /** What the interface works on. */
 export interface MailApi {
+  directory: Directory
   postOffice: PostOffice
   now(): number
 }
@@ -40,21 +44,24 @@ export interface MailApi {
 /** Answers a request; false if there is nothing at its path. */
 export async function answerMailApi(exchange: Exchange, api: MailApi): Promise<boolean> {
   const { request, response, url } = exchange
-  const [first, id, ...rest] = url.pathname.slice(1).split('/')
+  const [root, id, ...rest] = url.pathname.slice(1).split('/')
+  const first = root === 'personas' ? 'mailboxes' : root
+  const mailboxesThere = api.directory
+    .mailboxes()
+    .filter(({ kind }) => root === 'mailboxes' || kind === 'person')
+  const holderOf = () => found(mailboxesThere, id)
   const route = `${request.method} /${[first, id === undefined ? null : '*', ...rest.slice(0, 1)].filter(part => part !== null).join('/')}`
   const { postOffice } = api
-  if (route === 'GET /personas') {
-    sendJson(response, { status: 200, body: { personas: personas.map(describe) } })
-  } else if (route === 'POST /personas/*/deliver' && rest.length === 1) {
-    await deliver(exchange, { api, persona: personaOf(id) })
-  } else if (route === 'GET /personas/*/folders' && rest.length === 2) {
-    const mails = postOffice.mailboxOf(personaOf(id)).messages(folderOf(rest[1]))
+  if (route === 'POST /mailboxes/*/deliver' && rest.length === 1) {
+    await deliver(exchange, { api, holder: holderOf() })
+  } else if (route === 'GET /mailboxes/*/folders' && rest.length === 2) {
+    const mails = postOffice.mailboxOf(holderOf()).messages(folderOf(rest[1]))
     const messages = await Promise.all(
       mails.map(async mail => ({ uid: mail.uid, ...(await readMail(mail.raw)) })),
     )
     sendJson(response, { status: 200, body: { messages } })
-  } else if (route === 'GET /personas/*/folders' && rest.length === 3) {
-    sendRaw(exchange, mailOf(postOffice.mailboxOf(personaOf(id)).messages(folderOf(rest[1])), rest[2]))
+  } else if (route === 'GET /mailboxes/*/folders' && rest.length === 3) {
+    sendRaw(exchange, mailOf(postOffice.mailboxOf(holderOf()).messages(folderOf(rest[1])), rest[2]))
   } else if (route === 'GET /outside') {
     const mails = postOffice.outside.messages('INBOX')
     const messages = await Promise.all(
@@ -73,53 +80,48 @@ export async function answerMailApi(exchange: Exchange, api: MailApi): Promise<b
   return true
 }
 
-/** What everybody may know about a persona. */
-function describe({ id, provider, name, signInName, email, aliases }: Persona): object {
-  return { id, provider, name, signInName, email, aliases }
-}
-
 async function deliver(
   exchange: Exchange,
-  { api, persona }: { api: MailApi; persona: Persona },
+  { api, holder }: { api: MailApi; holder: MailboxHolder },
 ): Promise<void> {
   const { request, response } = exchange
   const body = await readBody(request, limitBytes)
   const type = mediaType(request)
-  const recipient = persona.email ?? persona.signInName
+  const recipient = primaryAddressOf(holder)
   let raw = body
   if (type === 'message/rfc822') {
     if (body.length === 0) throw new RequestError('The body must be a mail', { status: 400, field: 'body' })
   } else {
-    const delivery = parse(
+    const delivery = parseInput(
       deliverySchema,
-      type === 'application/json' ? json(body) : await formDelivery(body, { api, persona }),
+      type === 'application/json' ? parseJson(body) : await formDelivery(body, { api, holder }),
     )
     const { inReplyTo, references = inReplyTo === undefined ? undefined : [inReplyTo] } = delivery
     raw = await composeMail({
       ...delivery,
       references,
-      to: { address: recipient, name: persona.name },
+      to: { address: recipient, name: holder.name },
       date: new Date(api.now()),
     })
   }
   const uid = api.postOffice.deliver(recipient, raw)
-  if (type === 'application/x-www-form-urlencoded') return redirect(response, `/#${persona.id}`)
+  if (type === 'application/x-www-form-urlencoded') return redirect(response, `/#${holder.id}`)
   sendJson(response, {
     status: 201,
     body: { folder: 'INBOX', uid, messageId: (await readMail(raw)).messageId },
   })
 }
 
-/** The form has one field for the writer's address, and may answer a mail that the persona sent. */
+/** The form has one field for the writer's address, and may answer a mail that the mailbox sent. */
 async function formDelivery(
   body: Buffer,
-  { api, persona }: { api: MailApi; persona: Persona },
+  { api, holder }: { api: MailApi; holder: MailboxHolder },
 ): Promise<object> {
   const form = new URLSearchParams(body.toString('utf8'))
   const answered = form.get('inReplyTo') ?? ''
   const sent = await Promise.all(
     api.postOffice
-      .mailboxOf(persona)
+      .mailboxOf(holder)
       .messages('Sent')
       .map(({ raw }) => readMail(raw)),
   )
@@ -139,9 +141,9 @@ async function reply(exchange: Exchange, { api, mail }: { api: MailApi; mail: St
   const { request, response } = exchange
   const body = await readBody(request, limitBytes)
   const isForm = mediaType(request) === 'application/x-www-form-urlencoded'
-  const { text } = parse(
+  const { text } = parseInput(
     replySchema,
-    isForm ? { text: new URLSearchParams(body.toString('utf8')).get('text') ?? '' } : json(body),
+    isForm ? { text: new URLSearchParams(body.toString('utf8')).get('text') ?? '' } : parseJson(body),
   )
   const original: MailSummary = await readMail(mail.raw)
   const to = original.from[0]
@@ -162,27 +164,10 @@ async function reply(exchange: Exchange, { api, mail }: { api: MailApi; mail: St
   })
 }
 
-function parse<T>(schema: z.ZodType<T>, input: unknown): T {
-  const result = schema.safeParse(input)
-  if (result.success) return result.data
-  const [issue] = result.error.issues
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-  const field = unknown ?? issue?.path.join('.') ?? 'body'
-  throw new RequestError(`${field}: ${issue?.message ?? 'is wrong'}`, { status: 400, field })
-}
-
-function json(body: Buffer): unknown {
-  try {
-    return JSON.parse(body.toString('utf8'))
-  } catch {
-    throw new RequestError('The body must be JSON', { status: 400, field: 'body' })
-  }
-}
-
-function personaOf(id: string | undefined): Persona {
-  const persona = personas.find(candidate => candidate.id === id)
-  if (!persona) throw new RequestError('There is no such persona', { status: 404, field: 'id' })
-  return persona
+function found(holders: MailboxHolder[], id: string | undefined): MailboxHolder {
+  const holder = holders.find(candidate => candidate.id === id)
+  if (!holder) throw new RequestError('There is no such mailbox', { status: 404, field: 'id' })
+  return holder
 }
 
 function folderOf(name: string | undefined): FolderName {

@@ -1,19 +1,28 @@
-/** The page at `/`: everybody's folders, the outside world, and the forms by which customers write and answer. */
+/** The page at `/`: everybody's folders, scripts and names, the outside world, and the forms to change and write. */
+import type { Directory } from './directory.ts'
 import { type MailSummary, readMail } from './mail.ts'
 import { folderNames, type StoredMail } from './mailbox.ts'
 import { html, type Markup, page } from './markup.ts'
-import { type Persona, personas } from './personas.ts'
+import { addressesOf, type MailboxHolder, type Persona } from './personas.ts'
 import type { PostOffice } from './post-office.ts'
+import { scriptOptions } from './script-choice.ts'
 
 interface ReadMail {
   stored: StoredMail
   mail: MailSummary
 }
 
+/** What the page is made of. */
+interface Shown {
+  directory: Directory
+  postOffice: PostOffice
+}
+
 const providerNames = { microsoft: 'Microsoft 365', google: 'Gmail' } as const
 
 /** Makes the page from what lies in the folders now, newest mail first. */
-export async function mailPage(postOffice: PostOffice): Promise<Markup> {
+export async function mailPage({ directory, postOffice }: Shown): Promise<Markup> {
+  const holders = directory.mailboxes()
   const outside = await readAll(postOffice.outside.messages('INBOX'))
   return page({
     title: 'Mail sandbox',
@@ -22,10 +31,10 @@ export async function mailPage(postOffice: PostOffice): Promise<Markup> {
 <h1>Mail sandbox</h1>
 <p class="dim">A Microsoft and a Google that run on this machine. Nothing leaves it. Write to a mailbox as a customer would, and answer what was sent to the world.</p>
 <ul>
-${personas.map(({ id, name }) => html`<li><a href="#${id}">${name}</a></li>`)}
+${holders.map(({ id, name }) => html`<li><a href="#${id}">${name}</a></li>`)}
 <li><a href="#outside">The outside world</a> (${outside.length})</li>
 </ul>
-${await Promise.all(personas.map(persona => personaSection(persona, postOffice)))}
+${await Promise.all(holders.map(holder => mailboxSection(holder, { directory, postOffice })))}
 <section id="outside" aria-labelledby="outside-heading">
 <h2 id="outside-heading">The outside world</h2>
 <p class="dim">What was sent to addresses that nobody here has.</p>
@@ -39,25 +48,61 @@ async function readAll(mails: StoredMail[]): Promise<ReadMail[]> {
   return read.reverse()
 }
 
-async function personaSection(persona: Persona, postOffice: PostOffice): Promise<Markup> {
-  const { id, name, provider, signInName, email, aliases } = persona
-  const mailbox = postOffice.mailboxOf(persona)
+async function mailboxSection(holder: MailboxHolder, { directory, postOffice }: Shown): Promise<Markup> {
+  const { id, name } = holder
+  const mailbox = postOffice.mailboxOf(holder)
   const [inbox = [], sent = []] = await Promise.all(
     folderNames.map(folder => readAll(mailbox.messages(folder))),
   )
   return html`<section id="${id}" aria-labelledby="${id}-heading">
 <h2 id="${id}-heading">${name}</h2>
-<dl>
-<dt>Provider</dt><dd>${providerNames[provider]}</dd>
-<dt>Signs in as</dt><dd>${signInName}</dd>
-<dt>Mailbox</dt><dd>${email}</dd>
-${aliases.length > 0 && html`<dt>Also</dt><dd>${aliases.join(', ')}</dd>`}
-</dl>
+${holder.kind === 'person' ? personaFacts(holder, directory) : sharedFacts(holder)}
 ${folder('INBOX', inbox)}
 ${folder('Sent', sent)}
-<details><summary>A customer writes to ${name}</summary>${customerForm(persona, sent)}</details>
+<details><summary>A customer writes to ${name}</summary>${customerForm(holder, sent)}</details>
+${holder.kind === 'person' && personaForms(holder, directory)}
 </section>
 `
+}
+
+function personaFacts(persona: Persona, directory: Directory): Markup {
+  const { provider, signInName, email, aliases } = persona
+  return html`<dl>
+<dt>Provider</dt><dd>${providerNames[provider]}</dd>
+<dt>Signs in as</dt><dd>${signInName}</dd>
+<dt>Mailbox</dt><dd>${email ?? `${signInName}, which no email claim tells`}</dd>
+${aliases.length > 0 && html`<dt>Also</dt><dd>${aliases.join(', ')}</dd>`}
+<dt>Script</dt><dd>${directory.scriptOf(persona)?.label ?? 'as usual'}</dd>
+</dl>`
+}
+
+function sharedFacts(holder: MailboxHolder & { kind: 'shared' }): Markup {
+  return html`<dl>
+<dt>Provider</dt><dd>${providerNames[holder.provider]}, a shared mailbox: nobody signs in to it</dd>
+<dt>Mailbox</dt><dd>${addressesOf(holder).join(', ')}</dd>
+<dt>Open for</dt><dd>${holder.fullAccess.join(', ')}</dd>
+<dt>Sending as it</dt><dd>${holder.sendAs.join(', ')}</dd>
+</dl>`
+}
+
+function personaForms(persona: Persona, directory: Directory): Markup {
+  const { id, name, provider, signInName, email } = persona
+  const selected = directory.scriptOf(persona)
+  return html`<details><summary>Let something go wrong for ${name}</summary>
+<form method="post" action="/personas/${id}/script">
+<label><span>From now on, also in sign-ins that choose nothing else</span>
+<select name="script">${scriptOptions({ provider, selected, keeping: false })}</select></label>
+<button class="main">Change</button>
+</form></details>
+<details><summary>An admin renames ${name}</summary>
+<form method="post" action="/personas/${id}">
+<label><span>Signs in as</span><input type="email" name="signInName" value="${signInName}" required></label>
+${
+  provider === 'microsoft' &&
+  html`<label><span>Mailbox address</span><input type="email" name="email" value="${email}"></label>`
+}
+<button class="main">Rename</button>
+</form></details>`
 }
 
 function folder(name: string, mails: ReadMail[]): Markup {
@@ -90,11 +135,11 @@ ${mailBody(mail)}
 `
 }
 
-function customerForm({ id }: Persona, sent: ReadMail[]): Markup {
+function customerForm({ id }: MailboxHolder, sent: ReadMail[]): Markup {
   const answerable = sent.flatMap(({ mail }) =>
     mail.messageId === null ? [] : [{ id: mail.messageId, subject: mail.subject }],
   )
-  return html`<form method="post" action="/personas/${id}/deliver">
+  return html`<form method="post" action="/mailboxes/${id}/deliver">
 <label><span>From</span><input type="email" name="from" value="customer@outside.example" required></label>
 <label><span>Subject</span><input type="text" name="subject"></label>
 <label><span>Text</span><textarea name="text" rows="4" required></textarea></label>

@@ -62,6 +62,8 @@ button { font: inherit; font-weight: 600; padding: .5rem 1.1rem; border-radius: 
   color: var(--accent); background: transparent; cursor: pointer; margin: .25rem .5rem .25rem 0; }
 button.main { background: var(--accent); color: light-dark(#fff, #10201c); }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+details { margin: .5rem 0; }
+form > details { margin-bottom: 1.25rem; }
 summary { cursor: pointer; padding: .25rem 0; color: var(--accent); }
 ul { padding-left: 1.25rem; }
 code { font-size: .875em; overflow-wrap: anywhere; }

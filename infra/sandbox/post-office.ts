@@ -1,11 +1,12 @@
-/** Who gets a mail: the sender's Sent folder, each persona's INBOX, and the outside world for everybody else. */
+/** Who gets a mail: the sender's Sent folder, the INBOX of each mailbox here, and the outside world for everybody else. */
 import { join } from 'node:path'
+import type { Directory } from './directory.ts'
 import { type Mailbox, openMailbox } from './mailbox.ts'
-import { type Persona, personaByAddress, personas } from './personas.ts'
+import type { MailboxHolder, Persona } from './personas.ts'
 
 /** All mailboxes of the sandbox. */
 export interface PostOffice {
-  mailboxOf(persona: Persona): Mailbox
+  mailboxOf(holder: MailboxHolder): Mailbox
   /** What was sent to addresses that nobody here has; its INBOX, one mail for each recipient. */
   outside: Mailbox
   /** Delivers one mail to one recipient and returns its UID there. */
@@ -15,28 +16,33 @@ export interface PostOffice {
 }
 
 /**
- * Opens all mailboxes below the directory.
+ * Opens all mailboxes below the folder.
  *
  * @throws {Error} naming the file, if one is damaged
  */
-export function openPostOffice(directory: string, now: () => number): PostOffice {
+export function openPostOffice(
+  folder: string,
+  { directory, now }: { directory: Directory; now(): number },
+): PostOffice {
   const mailboxes = new Map(
-    personas.map(({ id, provider }) => [
-      id,
-      openMailbox(join(directory, id), { announcesSpecialUse: provider === 'google' }),
-    ]),
+    directory
+      .mailboxes()
+      .map(({ id, provider }) => [
+        id,
+        openMailbox(join(folder, id), { announcesSpecialUse: provider === 'google' }),
+      ]),
   )
-  const outside = openMailbox(join(directory, 'outside-world'), { announcesSpecialUse: false })
+  const outside = openMailbox(join(folder, 'outside-world'), { announcesSpecialUse: false })
 
-  function mailboxOf({ id }: Persona): Mailbox {
+  function mailboxOf({ id }: MailboxHolder): Mailbox {
     const mailbox = mailboxes.get(id)
-    if (!mailbox) throw new Error(`Cannot find a mailbox: no persona has the id '${id}'`)
+    if (!mailbox) throw new Error(`Cannot find a mailbox: nobody has the id '${id}'`)
     return mailbox
   }
 
   function deliver(recipient: string, raw: Buffer): number {
-    const persona = personaByAddress(recipient)
-    const mailbox = persona ? mailboxOf(persona) : outside
+    const holder = directory.holderOf(recipient)
+    const mailbox = holder ? mailboxOf(holder) : outside
     return mailbox.append('INBOX', { raw, receivedAtMs: now(), recipient })
   }
 

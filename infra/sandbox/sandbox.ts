@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { type AccessTokens, accessTokens } from './access-tokens.ts'
+import { type Directory, openDirectory } from './directory.ts'
 import { type Entra, entra } from './entra.ts'
 import { type Google, google } from './google.ts'
 import {
@@ -20,9 +21,10 @@ import { listenOnLoopback } from './loopback.ts'
 import { answerMailApi } from './mail-api.ts'
 import { mailPage } from './mail-page.ts'
 import { openOauthStore } from './oauth-store.ts'
+import { answerPersonaApi } from './persona-api.ts'
 import type { ProviderId } from './personas.ts'
 import { openPostOffice, type PostOffice } from './post-office.ts'
-import { signingKeys } from './signing-keys.ts'
+import { type KeyRing, openKeyRing } from './signing-keys.ts'
 import { startExchangeSmtp, startGmailSmtp } from './smtp.ts'
 
 /** Where and how the sandbox runs. */
@@ -50,6 +52,8 @@ interface ProviderOverrides {
   tokenEndpoint: string
   jwksUri: string
   revocationEndpoint: string | null
+  /** Where an administrator approves the app for a tenant; null where the provider has no such page. */
+  adminConsentEndpoint: string | null
   imap: { host: string; port: number; security: 'tls' }
   smtp: { host: string; port: number; security: 'tls' | 'starttls' }
 }
@@ -98,8 +102,9 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
   }
 
   try {
-    const keys = await signingKeys(join(folder, 'signing-keys.json'))
-    const postOffice = openPostOffice(join(folder, 'mail'), now)
+    const keys = await openKeyRing(join(folder, 'signing-keys.json'))
+    const directory = openDirectory(join(folder, 'directory.json'))
+    const postOffice = openPostOffice(join(folder, 'mail'), { directory, now })
     const store = openOauthStore(join(folder, 'tokens.sqlite'))
     closers.push(store.close)
 
@@ -114,27 +119,26 @@ export async function startSandbox(options: SandboxOptions): Promise<Sandbox> {
         }),
     )
     const origin = `http://localhost:${httpPort}`
-    const shared = { store, accessTokenSeconds, now }
+    const shared = { store, directory, keys, accessTokenSeconds, now }
     const microsoft = entra(origin, {
       ...shared,
-      key: keys.microsoft,
       client: { ...apps.microsoft, redirectUri: redirectUris.microsoft },
     })
     const gmail = google(origin, {
       ...shared,
-      key: keys.google,
       client: { ...apps.google, redirectUri: redirectUris.google },
     })
     const tokens = accessTokens({
-      key: keys.microsoft,
+      directory,
+      keys,
       entraIssuer: microsoft.issuer,
       google: gmail.provider,
       now,
     })
-    const parts = { microsoft, gmail, tokens, postOffice, origin, port: httpPort, now }
+    const parts = { microsoft, gmail, tokens, directory, keys, postOffice, origin, port: httpPort, now }
     server.on('request', (request, response) => void answer({ request, response }, parts))
 
-    const mail = { certificate, tokens, postOffice, now }
+    const mail = { certificate, tokens, directory, postOffice, now }
     const smtp = await startExchangeSmtp(options.ports.smtp, mail)
     closers.push(smtp.close)
     const smtps = await startGmailSmtp(options.ports.smtps ?? 0, mail)
@@ -154,6 +158,8 @@ interface Parts {
   microsoft: Entra
   gmail: Google
   tokens: AccessTokens
+  directory: Directory
+  keys: KeyRing
   postOffice: PostOffice
   origin: string
   port: number
@@ -198,15 +204,21 @@ async function route(exchange: Exchange, parts: Parts): Promise<boolean> {
     return true
   }
   if (request.method === 'GET' && url.pathname === '/') {
-    if (wantsPage(request)) sendPage(response, { status: 200, page: await mailPage(parts.postOffice) })
+    if (wantsPage(request)) sendPage(response, { status: 200, page: await mailPage(parts) })
     else
       sendJson(response, {
         status: 200,
-        body: { personas: '/personas', outside: '/outside', introspect: '/introspect' },
+        body: {
+          personas: '/personas',
+          mailboxes: '/mailboxes',
+          scripts: '/scripts',
+          outside: '/outside',
+          introspect: '/introspect',
+        },
       })
     return true
   }
-  return answerMailApi(exchange, parts)
+  return (await answerPersonaApi(exchange, parts)) || answerMailApi(exchange, parts)
 }
 
 function overrides(origin: string, ports: Sandbox['ports']): Record<ProviderId, ProviderOverrides> {
@@ -218,6 +230,7 @@ function overrides(origin: string, ports: Sandbox['ports']): Record<ProviderId, 
       tokenEndpoint: `${origin}/entra/{tenant}/oauth2/v2.0/token`,
       jwksUri: `${origin}/entra/{tenant}/discovery/v2.0/keys`,
       revocationEndpoint: null,
+      adminConsentEndpoint: `${origin}/entra/organizations/v2.0/adminconsent`,
       imap,
       smtp: { host: 'localhost', port: ports.smtp, security: 'starttls' },
     },
@@ -227,6 +240,7 @@ function overrides(origin: string, ports: Sandbox['ports']): Record<ProviderId, 
       tokenEndpoint: `${origin}/google/token`,
       jwksUri: `${origin}/google/certs`,
       revocationEndpoint: `${origin}/google/revoke`,
+      adminConsentEndpoint: null,
       imap,
       smtp: { host: 'localhost', port: ports.smtps, security: 'tls' },
     },

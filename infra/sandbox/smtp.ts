@@ -2,10 +2,11 @@
 import { randomBytes } from 'node:crypto'
 import type { SMTPServerDataStream, SMTPServerSession } from 'smtp-server'
 import { type AccessTokens, gmailScope } from './access-tokens.ts'
+import type { Directory } from './directory.ts'
 import type { ListeningServer } from './imap.ts'
 import { listenOnLoopback } from './loopback.ts'
 import { newMessageId, prependHeader, readMail } from './mail.ts'
-import { ownsAddress, type Persona, personas } from './personas.ts'
+import { ownsAddress, type Persona, type ProviderId } from './personas.ts'
 import type { PostOffice } from './post-office.ts'
 import { SubmissionServer } from './submission-server.ts'
 
@@ -13,12 +14,14 @@ import { SubmissionServer } from './submission-server.ts'
 export interface SmtpSettings {
   certificate: { key: string; cert: string }
   tokens: AccessTokens
+  directory: Directory
   postOffice: PostOffice
   now(): number
 }
 
 /** What differs between the providers' servers. */
 interface Manners {
+  provider: ProviderId
   implicitTls: boolean
   banner: string
   /** What EHLO tells; Exchange refuses far below it, after DATA. */
@@ -27,8 +30,12 @@ interface Manners {
   tooLarge: string
   /** Whose token this is, if `user=` may go with it. */
   login(user: string, token: string): Promise<Persona | undefined>
-  /** The refusal of a login: a reply at once, or Gmail's challenge, which the client has to answer first. */
-  refuseLogin(): { error: Error } | { challenge: object }
+  /**
+   * The refusal of a login: a reply at once, or Gmail's challenge, which the client has to answer first.
+   *
+   * @param text Exchange's enhanced code and words, null for those that tell no reason
+   */
+  refuseLogin(text: string | null): { error: Error } | { challenge: object }
   /** The bytes to keep, or a refusal, for a mail that is not from the sender. */
   foreignFrom(sender: Persona, raw: Buffer): Buffer
   accepted(messageId: string): string
@@ -38,6 +45,7 @@ interface Manners {
 export function startExchangeSmtp(port: number, settings: SmtpSettings): Promise<ListeningServer> {
   const host = 'SANDBOX.EXCHANGE.example'
   return start(port, settings, {
+    provider: 'microsoft',
     implicitTls: false,
     banner: 'Microsoft ESMTP MAIL Service ready',
     announcedBytes: 157_286_400,
@@ -48,10 +56,10 @@ export function startExchangeSmtp(port: number, settings: SmtpSettings): Promise
       const owner = await settings.tokens.microsoftOwner(token, 'SMTP.Send')
       return owner?.signInName.toLowerCase() === user.toLowerCase() ? owner : undefined
     },
-    refuseLogin: () => {
+    refuseLogin: text => {
       const id = randomBytes(8).toString('hex').toUpperCase()
       const stamp = `[${host} ${new Date(settings.now()).toISOString()} ${id}]`
-      return { error: smtpError(535, `5.7.3 Authentication unsuccessful ${stamp}`) }
+      return { error: smtpError(535, `${text ?? '5.7.3 Authentication unsuccessful'} ${stamp}`) }
     },
     foreignFrom: sender => {
       throw smtpError(
@@ -67,6 +75,7 @@ export function startExchangeSmtp(port: number, settings: SmtpSettings): Promise
 export function startGmailSmtp(port: number, settings: SmtpSettings): Promise<ListeningServer> {
   const queueId = () => `${randomBytes(8).toString('hex')}-sandbox.${randomBytes(2).readUInt16BE()}`
   return start(port, settings, {
+    provider: 'google',
     implicitTls: true,
     banner: 'gsmtp',
     announcedBytes: 35_882_577,
@@ -118,8 +127,11 @@ async function start(port: number, settings: SmtpSettings, manners: Manners): Pr
         .login(username, accessToken)
         .catch(() => undefined)
         .then(owner => {
-          if (owner) return callback(null, { user: owner.id })
-          const refusal = manners.refuseLogin()
+          const fault = owner && settings.directory.scriptOf(owner)?.smtp
+          if (owner && !fault) return callback(null, { user: owner.id })
+          // Silence for somebody who was greeted before the script was chosen.
+          if (fault?.what === 'hang') return
+          const refusal = manners.refuseLogin(fault?.text ?? null)
           if ('error' in refusal) callback(refusal.error)
           else callback(null, { data: refusal.challenge })
         })
@@ -134,11 +146,20 @@ async function start(port: number, settings: SmtpSettings, manners: Manners): Pr
       )
     },
   })
+  // Nobody is known yet when a greeting is due, so one persona's script silences the server for all.
+  server.isSilent = () =>
+    settings.directory
+      .scriptsInUse()
+      .some(({ provider, script }) => provider === manners.provider && script.smtp?.what === 'hang')
   // A client that goes away in the middle is no concern of the sandbox.
   server.on('error', () => {})
   return {
     port: await listenOnLoopback(server.server, port),
-    close: () => new Promise(resolve => server.close(resolve)),
+    close: () =>
+      new Promise(resolve => {
+        server.close(resolve)
+        server.endSilent()
+      }),
   }
 }
 
@@ -150,20 +171,29 @@ async function accept(of: {
   manners: Manners
 }): Promise<string> {
   const { stream, session, settings, manners } = of
-  const sender = personas.find(({ id }) => id === session.user)
+  const sender = settings.directory.personas().find(({ id }) => id === session.user)
   let raw = await readAtMost(stream, manners.limitBytes)
   if (raw === undefined) throw smtpError(552, manners.tooLarge)
   if (!sender) throw smtpError(530, '5.7.57 Client not authenticated to send mail')
   const { from, messageId: given } = await readMail(raw)
   const messageId = given ?? newMessageId('sandbox.example')
   if (given === null) raw = prependHeader(raw, `Message-ID: ${messageId}`)
-  const own = from.length > 0 && from.every(({ address }) => ownsAddress(sender, address))
+  const own = from.length > 0 && from.every(({ address }) => maySendAs(sender, { address, settings }))
   if (!own) raw = manners.foreignFrom(sender, raw)
   settings.postOffice.submit(sender, {
     raw,
     recipients: session.envelope.rcptTo.map(({ address }) => address),
   })
   return manners.accepted(messageId)
+}
+
+/** As an address of their own mailbox, or of a shared one that lets them. */
+function maySendAs(
+  sender: Persona,
+  { address, settings }: { address: string; settings: SmtpSettings },
+): boolean {
+  const holder = settings.directory.holderOf(address)
+  return holder?.kind === 'shared' ? holder.sendAs.includes(sender.id) : ownsAddress(sender, address)
 }
 
 /** Reads to the end in any case, since the client listens only then; undefined if it was more. */

@@ -1,4 +1,4 @@
-/** smtp-server without its pause before the greeting, and with replies whose enhanced code is the caller's own. */
+/** smtp-server without its pause before the greeting, or without a greeting, and with replies whose enhanced code is the caller's own. */
 import type { Socket } from 'node:net'
 import { SMTPServer } from 'smtp-server'
 import { SMTPConnection } from 'smtp-server/lib/smtp-connection.js'
@@ -25,10 +25,25 @@ class SubmissionConnection extends SMTPConnection {
 
 /** A submission server; made of a class because the library leaves no other way to change a connection. */
 export class SubmissionServer extends SMTPServer {
+  /** While it says so, connections are taken and never greeted. */
+  isSilent: () => boolean = () => false
+  readonly #silent = new Set<Socket>()
+
   override connect(socket: Socket, options: ConstructorParameters<typeof SMTPConnection>[2]): void {
+    if (this.isSilent()) {
+      this.#silent.add(socket)
+      socket.on('error', () => {})
+      socket.once('close', () => this.#silent.delete(socket))
+      return
+    }
     const connection = new SubmissionConnection(this, socket, options)
     this.connections.add(connection)
     connection.on('error', error => this.emit('error', error))
     connection.init()
+  }
+
+  /** Ends what was never greeted, which `close` would wait for. */
+  endSilent(): void {
+    for (const socket of this.#silent) socket.destroy()
   }
 }

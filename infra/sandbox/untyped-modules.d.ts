@@ -28,7 +28,10 @@ declare module 'oidc-provider' {
     response: { get(header: string): string | undefined }
     set(header: string, value: string): void
     remove(header: string): void
-    oidc: { params?: { scope?: string } }
+    oidc: { params?: { scope?: string }; entities: { Account?: { accountId: string } } }
+    /** Koa's: false leaves the answer to whoever holds `res`. */
+    respond: boolean
+    res: ServerResponse
   }
   export interface ProtocolError extends Error {
     error: string
@@ -55,6 +58,7 @@ declare module 'oidc-provider' {
     params: Record<string, string | undefined>
     result?: object
     save(ttlSeconds: number): Promise<string>
+    destroy(): Promise<void>
   }
   export interface Grant {
     addOIDCScope(scope: string): void
@@ -119,6 +123,7 @@ declare module 'hoodiecrow-imap' {
     inputHandler: ((line: string) => void) | false
     _notificationCallback: (notification: object) => void
     send(response: Response, description: string, parsed: Command, data: string): void
+    scheduleCommand(line: string): void
   }
   export type CommandHandler = (
     connection: Connection,

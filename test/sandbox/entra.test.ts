@@ -1,7 +1,8 @@
 /** Sign-in with Microsoft: the code flow, refreshes, refusals. */
-import { createRemoteJWKSet, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
+import { z } from 'zod'
 import { personas, tenants } from '../../infra/sandbox/personas.ts'
+import { auth, authenticate, exchangeSession } from './logins.ts'
 import {
   accessTokenOf,
   askForTokens,
@@ -10,28 +11,15 @@ import {
   newFlow,
   openAuthorize,
   outlookScopes,
-  type RunningSandbox,
   redirectUris,
   sandboxForTest,
+  sendConsent,
   signIn,
 } from './running-sandbox.ts'
+import { verifyIdToken } from './verified-id-token.ts'
 
+const keySet = z.object({ keys: z.array(z.looseObject({ issuer: z.string() })) })
 const grace = personas.find(({ id }) => id === 'grace')
-
-/** As an app verifies it: keys of the address asked, the issuer of the tenant that the test expects. */
-async function verifyIdToken(
-  sandbox: RunningSandbox,
-  { idToken, tenantId }: { idToken: string | undefined; tenantId: string },
-) {
-  const { issuer, jwksUri } = sandbox.providers.microsoft
-  const keys = createRemoteJWKSet(new URL(jwksUri.replace('{tenant}', 'common')))
-  const { payload } = await jwtVerify(idToken ?? '', keys, {
-    issuer: issuer.replace('{tid}', tenantId),
-    audience: sandbox.apps.microsoft.clientId,
-    algorithms: ['RS256'],
-  })
-  return payload
-}
 
 test.for(['common', 'organizations', tenants.tenantA])(
   'the code flow through %s yields an id_token of the tenant itself',
@@ -273,6 +261,57 @@ test('discovery of the shared names holds the literal {tenantid}, that of a tena
   expect(await metadataOf(tenants.contoso)).toMatchObject({
     issuer: `${sandbox.origin}/entra/${tenants.contoso}/v2.0`,
   })
+})
+
+test('an account without mail attribute has no email claim, and its mailbox has the sign-in name', async () => {
+  const sandbox = await sandboxForTest()
+  const { tokens } = await signIn(sandbox, { persona: 'alan' })
+  const claims = await verifyIdToken(sandbox, { idToken: tokens.id_token, tenantId: tenants.contoso })
+  expect(claims).toMatchObject({ preferred_username: 'alan@contoso.example', upn: 'alan@contoso.example' })
+  expect(claims).not.toHaveProperty('email')
+  expect(
+    (await authenticate(sandbox, { user: 'alan@contoso.example', token: tokens.access_token ?? '' }))[0],
+  ).toBe('A1 OK AUTHENTICATE completed.')
+})
+
+test('a personal account signs in through common and consumers, in the tenant of all personal accounts', async () => {
+  const sandbox = await sandboxForTest()
+  for (const tenant of ['common', 'consumers', tenants.consumers]) {
+    const { tokens } = await signIn(sandbox, { persona: 'edsger', tenant })
+    const claims = await verifyIdToken(sandbox, { idToken: tokens.id_token, tenantId: tenants.consumers })
+    expect(claims).toMatchObject({ tid: tenants.consumers, email: 'edsger@outlook-sandbox.example' })
+    const login = { user: 'edsger@outlook-sandbox.example', token: tokens.access_token ?? '' }
+    expect((await auth(await exchangeSession(sandbox), login))[0]).toMatch(/^235 /)
+  }
+})
+
+test('organizations offers no personal account, and redeems no code of one', async () => {
+  const sandbox = await sandboxForTest()
+  const refused = await sendConsent(sandbox, {
+    flow: newFlow(sandbox, { tenant: 'organizations' }),
+    persona: 'edsger',
+  })
+  expect(refused.status).toBe(400)
+  const flow = newFlow(sandbox, {})
+  const form = codeForm(flow, await decide(sandbox, { flow, persona: 'edsger' }))
+  expect(await askForTokens(sandbox, { form, tenant: 'organizations' })).toMatchObject({
+    status: 400,
+    body: { error_codes: [700005] },
+  })
+})
+
+test('each key names the issuer it signs for: the template for work accounts, one tenant for personal ones', async () => {
+  const sandbox = await sandboxForTest()
+  const issuersAt = async (tenant: string) => {
+    const response = await fetch(sandbox.providers.microsoft.jwksUri.replace('{tenant}', tenant))
+    const { keys } = keySet.parse(await response.json())
+    return keys.map(({ issuer }) => issuer)
+  }
+  const issuer = (tenantId: string) => `${sandbox.origin}/entra/${tenantId}/v2.0`
+  expect(await issuersAt('common')).toEqual([issuer('{tenantid}'), issuer(tenants.consumers)])
+  expect(await issuersAt('organizations')).toEqual([issuer('{tenantid}'), issuer(tenants.consumers)])
+  expect(await issuersAt(tenants.contoso)).toEqual([issuer(tenants.contoso)])
+  expect(await issuersAt('consumers')).toEqual([issuer(tenants.consumers)])
 })
 
 test('introspection tells of a living token whose it is and for what, and nothing of any other', async () => {

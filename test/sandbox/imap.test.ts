@@ -1,6 +1,7 @@
 /** IMAP: who may log in with which name, and what a client finds. */
 import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
+import { authenticate } from './logins.ts'
 import { accessTokenOf, type RunningSandbox, sandboxForTest } from './running-sandbox.ts'
 import { openTls, xoauth2 } from './wire.ts'
 
@@ -31,17 +32,6 @@ async function deliverRaw(sandbox: RunningSandbox, raw: string): Promise<void> {
     body: Buffer.from(raw, 'latin1'),
   })
   expect(response.status).toBe(201)
-}
-
-/** The tagged answer to AUTHENTICATE, and all lines before it. */
-async function authenticate(
-  sandbox: RunningSandbox,
-  user: { user: string; token: string },
-): Promise<string[]> {
-  const wire = await openTls(sandbox.ports.imap, sandbox.ca)
-  await wire.until(/^\* OK/)
-  wire.send(`A1 AUTHENTICATE XOAUTH2 ${xoauth2(user)}`)
-  return wire.until(/^A1 /)
 }
 
 test('with one and the same token the UPN and the mailbox address are both accepted, in any case', async () => {

@@ -43,8 +43,9 @@ test('the personas are listed, with the one whose names diverge', async () => {
     signInName: 'grace@tenant-a.example',
     email: 'Grace.Hopper@tenant-b.example',
     aliases: [],
+    script: null,
   })
-  expect(personas.map(({ id }) => id)).toEqual(['ada', 'grace', 'margaret', 'linus'])
+  expect(personas.map(({ id }) => id)).toEqual(['ada', 'grace', 'margaret', 'alan', 'edsger', 'linus'])
 })
 
 test("a customer's mail as JSON lands in INBOX with its thread", async () => {

@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { onTestFinished } from 'vitest'
+import { afterAll, beforeAll, onTestFinished } from 'vitest'
 import { z } from 'zod'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import type { ProviderId } from '../../infra/sandbox/personas.ts'
@@ -61,11 +61,31 @@ export async function freshFolder(): Promise<string> {
 
 /** Starts a sandbox that ends with the test. */
 export async function sandboxForTest(changes: Partial<SandboxOptions> = {}): Promise<RunningSandbox> {
-  const folder = changes.folder ?? (await freshFolder())
+  const sandbox = await launch(changes.folder ?? (await freshFolder()), changes)
+  onTestFinished(() => sandbox.close())
+  return sandbox
+}
+
+/** One sandbox for all tests of a file whose tests do not mind each other. */
+export function sandboxForFile(): () => RunningSandbox {
+  let sandbox: RunningSandbox | undefined
+  beforeAll(async () => {
+    sandbox = await launch(await mkdtemp(join(tmpdir(), 'postroom-sandbox-')), {})
+  })
+  afterAll(async () => {
+    await sandbox?.close()
+    if (sandbox) await rm(sandbox.folder, { recursive: true, force: true })
+  })
+  return () => {
+    if (!sandbox) throw new Error('The sandbox has not started')
+    return sandbox
+  }
+}
+
+async function launch(folder: string, changes: Partial<SandboxOptions>): Promise<RunningSandbox> {
   const certificate = await localhostCertificate(join(folder, 'certificate'))
   const options = { folder, ports: { http: 0, smtp: 0, imap: 0 }, certificate, redirectUris, ...changes }
   const sandbox = await startSandbox(options)
-  onTestFinished(() => sandbox.close())
   return { ...sandbox, ca: certificate.cert, folder, options: { ...options, ports: sandbox.ports } }
 }
 
@@ -115,16 +135,48 @@ export function openAuthorize(sandbox: Sandbox, { provider, tenant, parameters }
   return fetch(`${endpoint}?${parameters}`, { redirect: 'manual' })
 }
 
-/** Goes through the consent page and returns where the browser is sent. */
-export async function decide(
+/** What a person fills in on the consent page. */
+export interface Decision {
+  flow: Flow
+  persona: string
+  decision?: 'accept' | 'decline'
+  /** The field is left out where this is. */
+  script?: string | undefined
+}
+
+/** Sends the consent page's form and returns the very answer. */
+export async function sendConsent(
   sandbox: Sandbox,
-  { flow, persona, decision = 'accept' }: { flow: Flow; persona: string; decision?: 'accept' | 'decline' },
-): Promise<URL> {
+  { flow, persona, decision = 'accept', script }: Decision,
+): Promise<Response> {
   const authorize = await openAuthorize(sandbox, flow)
   const page = authorize.headers.get('location') ?? ''
-  const form = new URLSearchParams({ persona, decision })
-  const answer = await fetch(page, { method: 'POST', body: form, redirect: 'manual' })
+  const form = new URLSearchParams({ persona, decision, ...(script !== undefined && { script }) })
+  return fetch(page, { method: 'POST', body: form, redirect: 'manual' })
+}
+
+/** Goes through the consent page and returns where the browser is sent. */
+export async function decide(sandbox: Sandbox, decision: Decision): Promise<URL> {
+  const answer = await sendConsent(sandbox, decision)
   return new URL(answer.headers.get('location') ?? '')
+}
+
+/** PUTs JSON to the sandbox's own interface. */
+export function put(sandbox: Sandbox, { path, body }: { path: string; body: unknown }): Promise<Response> {
+  return fetch(`${sandbox.origin}${path}`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+}
+
+/** Makes a persona follow a script from now on; null is as usual. */
+export async function follow(
+  sandbox: Sandbox,
+  { persona, script }: { persona: string; script: string | null },
+): Promise<void> {
+  const answer = await put(sandbox, { path: `/personas/${persona}/script`, body: { script } })
+  if (!answer.ok) throw new Error(`The script was refused: ${await answer.text()}`)
 }
 
 /** POSTs to the token endpoint with the app's credentials; `form` is added and wins. */
@@ -157,10 +209,10 @@ export function codeForm(flow: Flow, redirected: URL): Record<string, string> {
 /** The whole code flow. */
 export async function signIn(
   sandbox: Sandbox,
-  { persona, ...changes }: FlowChanges & { persona: string },
+  { persona, script, ...changes }: FlowChanges & { persona: string; script?: string },
 ): Promise<{ tokens: TokenAnswer; flow: Flow }> {
   const flow = newFlow(sandbox, changes)
-  const redirected = await decide(sandbox, { flow, persona })
+  const redirected = await decide(sandbox, { flow, persona, script })
   const { provider, tenant } = flow
   const { body } = await askForTokens(sandbox, { provider, tenant, form: codeForm(flow, redirected) })
   return { tokens: body, flow }
@@ -169,7 +221,7 @@ export async function signIn(
 /** The access token of a fresh sign-in. */
 export async function accessTokenOf(
   sandbox: Sandbox,
-  who: FlowChanges & { persona: string },
+  who: FlowChanges & { persona: string; script?: string },
 ): Promise<string> {
   const { tokens } = await signIn(sandbox, who)
   return tokens.access_token ?? ''

@@ -1,5 +1,5 @@
 /** The sandbox as a whole: what survives a restart, and how it fails. */
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ImapFlow } from 'imapflow'
 import { expect, test } from 'vitest'
@@ -113,6 +113,20 @@ test('access and refresh tokens of before a restart work after it, of both provi
   }
 })
 
+test('keys of before there were personal accounts are kept, and theirs is added', async () => {
+  const sandbox = await sandboxForTest()
+  const { tokens } = await signIn(sandbox, { persona: 'ada' })
+  await sandbox.close()
+  const file = join(sandbox.folder, 'signing-keys.json')
+  const { microsoft, google } = JSON.parse(await readFile(file, 'utf8'))
+  await writeFile(file, JSON.stringify({ microsoft, google }))
+  const again = await sandboxForTest(sandbox.options)
+  const body = new URLSearchParams({ token: tokens.access_token ?? '' })
+  const introspection = await fetch(`${again.origin}/introspect`, { method: 'POST', body })
+  expect(await introspection.json()).toMatchObject({ active: true })
+  expect((await signIn(again, { persona: 'edsger' })).tokens.id_token).toEqual(expect.any(String))
+})
+
 test('a consent page that was open during a restart can still be answered', async () => {
   const sandbox = await sandboxForTest()
   const page = (await openAuthorize(sandbox, newFlow(sandbox, {}))).headers.get('location') ?? ''
@@ -125,6 +139,7 @@ test('a consent page that was open during a restart can still be answered', asyn
 test.for([
   ['tokens.sqlite', /^Cannot read the sandbox's tokens: \S+tokens\.sqlite is damaged: .+/],
   ['signing-keys.json', /^Cannot read the sandbox's signing keys: \S+signing-keys\.json is damaged: .+/],
+  ['directory.json', /^Cannot read the sandbox's people: \S+directory\.json is damaged: .+/],
   ['mail/ada/INBOX/index.json', /^Cannot read the sandbox's mail: \S+INBOX\/index\.json is damaged: .+/],
 ] as const)('a damaged %s is told in one sentence that names it', async ([file, sentence]) => {
   const sandbox = await sandboxForTest()

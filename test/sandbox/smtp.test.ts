@@ -1,26 +1,9 @@
 /** Submission: who may log in with which name, on the wire; what is accepted; where it goes. */
 import nodemailer from 'nodemailer'
 import { expect, test } from 'vitest'
+import { auth, exchangeSession, gmailSession } from './logins.ts'
 import { accessTokenOf, listMessages, type RunningSandbox, sandboxForTest } from './running-sandbox.ts'
-import { openPlain, openTls, smtpReply, type Wire, xoauth2 } from './wire.ts'
-
-/** An Exchange session after STARTTLS and EHLO. */
-async function exchangeSession(sandbox: RunningSandbox): Promise<Wire> {
-  const plain = await openPlain(sandbox.ports.smtp)
-  await plain.until(smtpReply)
-  plain.send('STARTTLS')
-  await plain.until(smtpReply)
-  const wire = await plain.secured(sandbox.ca)
-  wire.send('EHLO client.example')
-  await wire.until(smtpReply)
-  return wire
-}
-
-/** Every line of the answer to one AUTH command with an initial response. */
-async function auth(wire: Wire, login: { user: string; token: string }): Promise<string[]> {
-  wire.send(`AUTH XOAUTH2 ${xoauth2(login)}`)
-  return wire.until(smtpReply)
-}
+import { openPlain, smtpReply } from './wire.ts'
 
 /** A client as an app uses it. */
 function transport(sandbox: RunningSandbox, { user, token }: { user: string; token: string }) {
@@ -127,10 +110,7 @@ test('Gmail refuses by a challenge, and by 535-5.7.8 once the client answered it
     provider: 'google',
     parameters: { scope: 'openid email' },
   })
-  const wire = await openTls(sandbox.ports.smtps, sandbox.ca)
-  await wire.until(smtpReply)
-  wire.send('EHLO client.example')
-  await wire.until(smtpReply)
+  const wire = await gmailSession(sandbox)
   const [challenge = ''] = await auth(wire, { user: 'linus@gmail-sandbox.example', token })
   expect(challenge).toMatch(/^334 /)
   expect(JSON.parse(Buffer.from(challenge.slice(4), 'base64').toString())).toEqual({
