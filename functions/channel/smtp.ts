@@ -4,12 +4,15 @@ import type { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
+import { smtpSignInFault } from './server-answers.ts'
 
 export interface SmtpLogin {
   server: MailServer
   /** At Microsoft the token's UPN; an alias is refused with 535 5.7.3. */
   user: string
   accessToken: string
+  /** Longest silence at any stage; a probe is in more of a hurry than a drain. */
+  timeoutMs?: number
 }
 
 export interface Envelope {
@@ -42,15 +45,16 @@ const connectTimeoutMs = 30_000
 const answerTimeoutMs = 180_000
 
 /** @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_auth_refused` */
-export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promise<SmtpSession> {
+export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
+  const { server, user, accessToken, timeoutMs } = login
   const connection = new SMTPConnection({
     host: server.host,
     port: server.port,
     secure: server.security === 'tls',
     requireTLS: server.security === 'starttls',
-    connectionTimeout: connectTimeoutMs,
-    greetingTimeout: connectTimeoutMs,
-    socketTimeout: answerTimeoutMs,
+    connectionTimeout: timeoutMs ?? connectTimeoutMs,
+    greetingTimeout: timeoutMs ?? connectTimeoutMs,
+    socketTimeout: timeoutMs ?? answerTimeoutMs,
     logger: false,
     customAuth: { XOAUTH2: context => signIn(context.sendCommand, user, accessToken) },
   })
@@ -94,7 +98,7 @@ async function signIn(
   let reply = await sendCommand(`AUTH XOAUTH2 ${blob}`)
   if (reply.status === 334) reply = await sendCommand('')
   if (reply.status === 235) return
-  throw new PostroomError(reply.status === 535 ? 'smtp_auth_refused' : codeOf(reply.status), {
+  throw new PostroomError(smtpSignInFault(reply.status, reply.response), {
     evidence: oneLine(reply.response),
   })
 }
