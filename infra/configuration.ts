@@ -7,6 +7,8 @@ import { pollIntervals } from '../functions/channel/slots.ts'
 const configurationSchema = z.strictObject({
   /** Origin people see, if a domain of your own stands before the HTTP API. Without a slash at the end. */
   publicUrl: z.url({ protocol: /^https$/ }).optional(),
+  /** What people know your app as: the connect page names it. */
+  appName: z.string().min(1).max(80).optional(),
   /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
   returnUrls: z.array(z.url()).default([]),
   /** How often a mailbox is polled, in minutes. */

@@ -88,7 +88,7 @@ export class PostroomStack extends Stack {
       folder: 'fetch',
       timeoutSeconds: fetchTimeoutSeconds,
       memoryMegabytes: 512,
-      environment: { ...tables, ...announcing, ...tokens },
+      environment: { ...tables, ...announcing, ...tokens, ...ringing },
     })
     fetch.addEventSource(new SqsEventSource(poll.main, { batchSize: 1, reportBatchItemFailures: true }))
 
@@ -108,7 +108,15 @@ export class PostroomStack extends Stack {
       folder: 'connect',
       timeoutSeconds: 29,
       memoryMegabytes: 512,
-      environment: { ...tables, ...announcing, ...tokens, ...ringing, ...polling, publicUrl },
+      environment: {
+        ...tables,
+        ...announcing,
+        ...tokens,
+        ...ringing,
+        ...polling,
+        publicUrl,
+        ...(configuration.appName && { appName: configuration.appName }),
+      },
     })
     const connectIntegration = new HttpLambdaIntegration('ConnectIntegration', connect)
     http.addRoutes({
@@ -121,6 +129,16 @@ export class PostroomStack extends Stack {
       methods: [HttpMethod.GET],
       integration: connectIntegration,
     })
+
+    // What an app asks that needs a mailbox's tokens; everything else of /v1 cannot reach them.
+    const authorizer = new HttpIamAuthorizer()
+    for (const [method, path] of [
+      [HttpMethod.DELETE, '/v1/channels/{id}'],
+      [HttpMethod.POST, '/v1/channels/{id}/probe'],
+      [HttpMethod.POST, '/v1/channels/{id}/reconcile-login'],
+    ] as const) {
+      http.addRoutes({ path, methods: [method], integration: connectIntegration, authorizer })
+    }
 
     const api = new PostroomFunction(this, 'Api', {
       folder: 'api',
@@ -140,7 +158,7 @@ export class PostroomStack extends Stack {
       path: '/v1/{proxy+}',
       methods: [HttpMethod.ANY],
       integration: new HttpLambdaIntegration('ApiIntegration', api),
-      authorizer: new HttpIamAuthorizer(),
+      authorizer,
     })
 
     // Permissions, function by function. Only connect, send and fetch may open tokens.
@@ -156,7 +174,7 @@ export class PostroomStack extends Stack {
     data.mail.grantReadWrite(api)
     data.mail.grantReadWrite(send)
     data.mail.grantReadWrite(fetch)
-    for (const fn of [connect, api, schedule]) {
+    for (const fn of [connect, api, schedule, fetch]) {
       outbound.main.grantSendMessages(fn)
       poll.main.grantSendMessages(fn)
     }

@@ -10,6 +10,7 @@ import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
+import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
@@ -51,6 +52,7 @@ function buildServices(): ApiServices {
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
     slots: openSlots({ main }),
+    identities: openIdentities({ main }),
     health: openHealth({ channels, events, now }),
     queues: queues(),
     providers: providers(),

@@ -1,16 +1,30 @@
 /** Makes a confirmed sign-in a working channel. Every step may be repeated; a crash is mended by confirming again. */
 
+import { authOf, nextProbeAt } from './access.ts'
 import type { Channel, Channels } from './channels.ts'
-import type { Candidate, ConnectSession, ConnectSessions } from './connect-sessions.ts'
+import {
+  type Candidate,
+  type ConnectSession,
+  type ConnectSessions,
+  confirmationLifeMs,
+} from './connect-sessions.ts'
 import { PostroomError } from './faults.ts'
 import type { Health } from './health.ts'
+import type { Identities } from './identities.ts'
 import type { Queues } from './queues.ts'
 import type { Slots } from './slots.ts'
+
+/** Where the servers gave no verdict in time: the next mail will tell. */
+const unprovenAccess: Channel['access'] = {
+  imap: { state: 'ok', fault: null },
+  smtp: { state: 'ok', fault: null },
+}
 
 export interface ActivationServices {
   channels: Channels
   sessions: ConnectSessions
   slots: Slots
+  identities: Identities
   queues: Queues
   health: Health
   pollIntervalMinutes: number
@@ -22,7 +36,7 @@ export interface ActivationServices {
  * @throws PostroomError `session_not_confirmable` unless the session awaits its confirmation (or has it already)
  */
 export async function activate(session: ConnectSession, services: ActivationServices): Promise<Channel> {
-  const { sessions, slots, queues, health, pollIntervalMinutes } = services
+  const { sessions, slots, identities, channels, queues, health, pollIntervalMinutes } = services
   const { candidate } = session
   if (candidate === null || !['awaiting_confirmation', 'connected'].includes(session.state)) {
     throw new PostroomError('session_not_confirmable', {
@@ -30,14 +44,28 @@ export async function activate(session: ConnectSession, services: ActivationServ
     })
   }
 
+  if (session.state === 'awaiting_confirmation') await keepAwake(session, services)
+
   // The slot first: polling a channel that is not there yet does nothing, a channel without a slot is never polled.
   await slots.add(candidate.channelId, pollIntervalMinutes)
+  await identities.add({ provider: session.provider, identity: candidate.identity }, candidate.channelId)
+  const before = await channels.find(candidate.channelId)
   const channel = await store(session, candidate, services)
+  if (before && before.grantId !== channel.grantId) await queues.forget({ ...grantOf(before), revoke: false })
   await sessions.move(session.id, { states: ['awaiting_confirmation'] }, { state: 'connected' })
   const announced = await health.announce(channel)
   await queues.poll([channel.id])
   await queues.ring(channel.id)
   return announced
+}
+
+/** From here on the grant is not taken for unconfirmed, however long the next writes take. */
+async function keepAwake(session: ConnectSession, { sessions, now }: ActivationServices): Promise<void> {
+  await sessions.move(
+    session.id,
+    { states: ['awaiting_confirmation'], equals: { expiresAtMs: session.expiresAtMs } },
+    { state: 'awaiting_confirmation', expiresAtMs: now() + confirmationLifeMs },
+  )
 }
 
 async function store(
@@ -50,17 +78,22 @@ async function store(
   const known = await channels.find(candidate.channelId)
   if (known?.grantId === candidate.grantId) return known
   const isBack = known !== undefined && known.disconnectedAt === null
+  const access = candidate.access ?? unprovenAccess
   const fresh = {
+    clientId: candidate.clientId,
+    access,
+    nextProbeAt: nextProbeAt(access, now()),
     email: candidate.email,
     displayName: candidate.displayName,
     login: candidate.login,
     grantId: candidate.grantId,
-    auth: { state: 'connected' as const, fault: null, since: at },
+    auth: authOf(access, at),
     connection: { state: 'ok' as const, fault: null, until: null },
     disconnectedAt: null,
     unannounced: [
       ...(known?.unannounced ?? []),
       { type: isBack ? 'channel.reconnected' : 'channel.connected', at },
+      ...(nextProbeAt(access, now()) ? [{ type: 'channel.blocked', at }] : []),
     ],
   }
   if (known) {
@@ -80,4 +113,9 @@ async function store(
     lastFetchedAt: null,
   }
   return (await channels.create(channel)) ? channel : store(session, candidate, services)
+}
+
+/** Names the grant a channel stands on, for whoever is to forget it. */
+export function grantOf({ grantId, accountId, id, provider, identity }: Channel) {
+  return { grantId, accountId, channelId: id, provider, identity }
 }

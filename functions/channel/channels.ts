@@ -26,6 +26,12 @@ const connectionSchema = z.object({
   until: z.string().nullable(),
 })
 
+/** Whether a protocol may be used at all: what an administrator's setting forbids is not tried at every mail. */
+export const accessSchema = z.object({
+  state: z.enum(['ok', 'blocked']),
+  fault: faultSchema.nullable(),
+})
+
 const channelSchema = z.object({
   id: z.string(),
   accountId: z.string(),
@@ -38,8 +44,13 @@ const channelSchema = z.object({
   sharedMailbox: z.string().nullable(),
   /** XOAUTH2 user name per protocol. */
   login: z.object({ imap: z.string(), smtp: z.string() }),
+  /** The OAuth app the grant was given to: another one cannot use it. */
+  clientId: z.string(),
   auth: authSchema,
   connection: connectionSchema,
+  access: z.object({ imap: accessSchema, smtp: accessSchema }),
+  /** While something is blocked: when it is tried again. */
+  nextProbeAt: z.string().nullable(),
   grantId: z.string(),
   connectedAt: z.string(),
   /** Mail that arrived before is not reported. */
@@ -133,6 +144,12 @@ export const channelDuePartition = 'DUE#CHANNELS'
 
 /** What an app sees. Identity, grant and bookkeeping stay inside. */
 export function presentChannel(channel: Channel) {
-  const { identity: _identity, grantId: _grantId, unannounced: _unannounced, ...shown } = channel
+  const {
+    identity: _identity,
+    clientId: _clientId,
+    grantId: _grantId,
+    unannounced: _unannounced,
+    ...shown
+  } = channel
   return shown
 }

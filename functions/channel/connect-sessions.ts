@@ -1,6 +1,7 @@
 /** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
 
 import { z } from 'zod'
+import { accessSchema } from './channels.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import { type Item, readItem, type Table } from './table.ts'
@@ -22,6 +23,8 @@ export const confirmationLifeMs = 15 * 60_000
 /** Finished sessions can be asked about this long. */
 const retentionMs = 7 * 24 * 3600_000
 
+const accessOfBoth = z.object({ imap: accessSchema, smtp: accessSchema })
+
 /** What the verified sign-in brought; becomes a channel when the app confirms. */
 const candidateSchema = z.object({
   channelId: z.string(),
@@ -30,6 +33,11 @@ const candidateSchema = z.object({
   email: z.string(),
   displayName: z.string().nullable(),
   login: z.object({ imap: z.string(), smtp: z.string() }),
+  clientId: z.string(),
+  /** Names to try at each server. */
+  candidates: z.object({ imap: z.array(z.string()), smtp: z.array(z.string()) }),
+  /** What the probe found blocked; null while it has not run. */
+  access: accessOfBoth.nullable(),
 })
 
 const sessionSchema = z.object({
@@ -73,7 +81,11 @@ export interface ConnectSessions {
     from: { states: ConnectSession['state'][]; equals?: Condition['equals'] },
     change: Partial<ConnectSession>,
   ): Promise<ConnectSession | undefined>
+  /** Sessions whose grant nobody confirmed in time; found through a sparse index. */
+  unconfirmed(limit: number): Promise<ConnectSession[]>
 }
+
+const unconfirmedPartition = 'DUE#SESSIONS'
 
 export function openConnectSessions({ main, now }: { main: Table; now(): number }): ConnectSessions {
   function read(item: Item): ConnectSession {
@@ -102,11 +114,25 @@ export function openConnectSessions({ main, now }: { main: Table; now(): number 
     },
 
     async move(id, { states, equals }, change) {
-      const item = await main.update(sessionKey(id), { set: change }, { oneOf: { state: states }, equals })
+      const waits = change.state === 'awaiting_confirmation' && change.expiresAtMs !== undefined
+      const due = waits && { duePk: unconfirmedPartition, dueSk: dueKey(change.expiresAtMs ?? 0, id) }
+      const item = await main.update(
+        sessionKey(id),
+        { set: { ...change, ...due }, ...(change.state && !waits && { remove: ['duePk', 'dueSk'] }) },
+        { oneOf: { state: states }, equals },
+      )
       return item && read(item)
+    },
+
+    async unconfirmed(limit) {
+      const keys = await main.due(unconfirmedPartition, dueKey(now(), '\uffff'), limit)
+      const items = await main.getMany(keys)
+      return items.filter(item => item !== undefined).map(item => readItem(sessionSchema, item))
     },
   }
 }
+
+const dueKey = (ms: number, id: string) => `${new Date(ms).toISOString()}#${id}`
 
 /** What the app sees of it. */
 export function presentSession(session: ConnectSession) {

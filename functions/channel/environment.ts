@@ -19,6 +19,8 @@ export const environmentNames = {
   providers: 'PROVIDERS',
   /** JSON list of the URLs a connect session may name as `returnUrl`. */
   returnUrls: 'RETURN_URLS',
+  /** What the connect page calls the app that sends people there; may be empty. */
+  appName: 'APP_NAME',
   pollIntervalMinutes: 'POLL_INTERVAL_MINUTES',
 } as const
 
@@ -37,4 +39,9 @@ export function readEnvironment(name: EnvironmentName): string {
     })
   }
   return value
+}
+
+/** Reads a variable that may be absent. */
+export function readOptional(name: EnvironmentName): string | null {
+  return process.env[environmentNames[name]] || null
 }

@@ -9,6 +9,8 @@ export type EventType =
   | 'channel.connected'
   | 'channel.reconnected'
   | 'channel.reconnect_required'
+  | 'channel.blocked'
+  | 'channel.login_healed'
   | 'channel.recovered'
   | 'channel.disconnected'
   | 'message.received'

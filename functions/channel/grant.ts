@@ -42,6 +42,7 @@ export interface Grants {
   /** @throws PostroomError `secret_unreadable` if there is none */
   read(owner: GrantOwner): Promise<StoredGrant>
   open(owner: GrantOwner, grant: StoredGrant): Promise<{ accessToken: string; refreshToken: string }>
+  remove(owner: GrantOwner): Promise<void>
   /** The first use makes an unclaimed grant a lasting one. */
   claim(owner: GrantOwner): Promise<void>
   /** @returns false if somebody else holds the lease or has refreshed meanwhile */
@@ -93,6 +94,10 @@ export function openGrants(services: { secrets: Table; seal: Seal; now(): number
         seal.open(grant.refreshToken, context(owner, 'refreshToken')),
       ])
       return { accessToken, refreshToken }
+    },
+
+    async remove(owner) {
+      await secrets.remove(grantKey(owner.grantId))
     },
 
     async claim(owner) {

@@ -1,8 +1,10 @@
 /** The two health axes of a channel: who moves them, and what is announced when they move. */
 
+import { authOf, nextProbeAt } from './access.ts'
 import { type Channel, type ChannelChange, type Channels, presentChannel } from './channels.ts'
 import type { Events, EventType } from './events.ts'
 import { describeFault, type PostroomError } from './faults.ts'
+import type { Protocol } from './probe.ts'
 
 export interface Health {
   /**
@@ -10,9 +12,13 @@ export interface Health {
    * Announced once per episode, whichever of sending and fetching finds it (row S7).
    */
   loginRefused(channel: Channel, error: PostroomError): Promise<Channel>
+  /** A setting forbids one protocol: the other goes on, an administrator is told (once). */
+  blocked(channel: Channel, protocol: Protocol, error: PostroomError): Promise<Channel>
+  /** A probe has proven what works; announces what that changed. */
+  proven(channel: Channel, change: ChannelChange): Promise<Channel>
   /** Moves `connection`: an outage, throttle or time-out, which never asks a person for anything. */
   unreachable(channel: Channel, error: PostroomError): Promise<Channel>
-  /** A success proves both axes. An idle success writes nothing. */
+  /** A success ends a back-off. An idle success writes nothing. */
   succeeded(channel: Channel): Promise<Channel>
   /** Announces what was decided with the channel's last change; also called by `schedule` for crashed callers. */
   announce(channel: Channel): Promise<Channel>
@@ -45,9 +51,9 @@ export function openHealth({ channels, events, now }: HealthServices): Health {
     return (await channels.change(channel.id, { unannounced: [] })) ?? channel
   }
 
-  async function move(channel: Channel, change: ChannelChange, type: EventType | null): Promise<Channel> {
-    const unannounced = type ? [...channel.unannounced, { type, at: nowText() }] : channel.unannounced
-    const moved = await channels.change(channel.id, type ? { ...change, unannounced } : change, {
+  async function move(channel: Channel, change: ChannelChange, types: EventType[]): Promise<Channel> {
+    const unannounced = [...channel.unannounced, ...types.map(type => ({ type, at: nowText() }))]
+    const moved = await channels.change(channel.id, types.length > 0 ? { ...change, unannounced } : change, {
       // A reconnect in between brought a new grant: what was found out about the old one no longer counts.
       equals: { grantId: channel.grantId },
     })
@@ -60,20 +66,40 @@ export function openHealth({ channels, events, now }: HealthServices): Health {
     async loginRefused(channel, error) {
       if (channel.auth.state === 'reconnect_required') return channel
       const auth = { state: 'reconnect_required' as const, fault: describeFault(error), since: nowText() }
-      return move(channel, { auth }, 'channel.reconnect_required')
+      return move(channel, { auth }, ['channel.reconnect_required'])
+    },
+
+    async blocked(channel, protocol, error) {
+      const isKnown = channel.access[protocol].state === 'blocked'
+      const access = {
+        ...channel.access,
+        [protocol]: { state: 'blocked' as const, fault: describeFault(error) },
+      }
+      const change = { access, auth: authOf(access, nowText()), nextProbeAt: nextProbeAt(access, now()) }
+      return move(channel, change, isKnown ? [] : ['channel.blocked'])
+    },
+
+    async proven(channel, change) {
+      const types: EventType[] = []
+      const after = { ...channel, ...change }
+      const { imap, smtp } = after.login
+      if (imap !== channel.login.imap || smtp !== channel.login.smtp) types.push('channel.login_healed')
+      const [was, is] = [channel.auth.state, after.auth.state]
+      if (is === 'connected' && was !== 'connected') types.push('channel.recovered')
+      if (is === 'blocked_by_admin' && was !== 'blocked_by_admin') types.push('channel.blocked')
+      // The same state keeps its time: `since` tells how long, not when it was last looked at.
+      const auth = was === is ? { ...after.auth, since: channel.auth.since } : after.auth
+      return move(channel, { ...change, auth }, types)
     },
 
     async unreachable(channel, error) {
       const until = new Date(now() + (error.retryAfterMs ?? backOffMs)).toISOString()
-      return move(channel, { connection: { state: 'backing_off', fault: describeFault(error), until } }, null)
+      return move(channel, { connection: { state: 'backing_off', fault: describeFault(error), until } }, [])
     },
 
     async succeeded(channel) {
-      const authWasBroken = channel.auth.state !== 'connected'
-      if (!authWasBroken && channel.connection.state === 'ok') return channel
-      const change: ChannelChange = { connection: { state: 'ok', fault: null, until: null } }
-      if (authWasBroken) change.auth = { state: 'connected', fault: null, since: nowText() }
-      return move(channel, change, authWasBroken ? 'channel.recovered' : null)
+      if (channel.connection.state === 'ok') return channel
+      return move(channel, { connection: { state: 'ok', fault: null, until: null } }, [])
     },
   }
 }

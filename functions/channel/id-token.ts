@@ -1,6 +1,6 @@
 /** Verifies id_tokens: signature, algorithm, issuer of the tenant, audience, expiry, nonce. Never just decodes. */
 
-import { createRemoteJWKSet, errors, type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose'
+import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import { PostroomError } from './faults.ts'
 import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
 
@@ -9,9 +9,10 @@ const clockToleranceSeconds = 60
 const jwksTimeoutMs = 5_000
 
 /** jose keeps each key set for ten minutes and asks again at once for an unknown `kid`. */
-const keySets = new Map<string, JWTVerifyGetKey>()
+const keySets = new Map<string, KeySet>()
+type KeySet = ReturnType<typeof createRemoteJWKSet>
 
-function keySet(url: string): JWTVerifyGetKey {
+function keySet(url: string): KeySet {
   const known = keySets.get(url)
   if (known) return known
   const fresh = createRemoteJWKSet(new URL(url), { timeoutDuration: jwksTimeoutMs })
@@ -34,13 +35,17 @@ export interface IdTokenExpectations {
  */
 export async function verifyIdToken(idToken: string, expected: IdTokenExpectations): Promise<JWTPayload> {
   const { entry, app, nonce, now } = expected
-  const claims = await verifySignature(idToken, expected)
+  const { claims, keyIssuer } = await verifySignature(idToken, expected)
   if (nonce !== null && claims.nonce !== nonce) throw refuse('nonce', 'must be the one we sent')
 
   // Entra's issuer carries the person's own tenant, also when they signed in through /common.
   const issuers = [issuerFor(entry.issuer, claims), ...(entry.issuerAliases ?? [])]
   if (typeof claims.iss !== 'string' || !issuers.includes(claims.iss)) {
     throw refuse('iss', 'must be the issuer of the token’s tenant')
+  }
+  // Entra's key set says of each key whose tokens it may sign: a consumer key must not vouch for an organization.
+  if (keyIssuer !== undefined && issuerFor(keyIssuer.replace('{tenantid}', '{tid}'), claims) !== claims.iss) {
+    throw refuse('kid', 'must be a key of the token’s issuer')
   }
   if (typeof claims.iat === 'number' && claims.iat * 1000 > now + clockToleranceSeconds * 1000) {
     throw refuse('iat', 'must not lie in the future')
@@ -52,14 +57,17 @@ export async function verifyIdToken(idToken: string, expected: IdTokenExpectatio
 
 async function verifySignature(idToken: string, { entry, app, nonce, now }: IdTokenExpectations) {
   try {
-    const { payload } = await jwtVerify(idToken, keySet(tenantUrl(entry.jwksUri, app.tenant)), {
+    const keys = keySet(tenantUrl(entry.jwksUri, app.tenant))
+    const { payload, protectedHeader } = await jwtVerify(idToken, keys, {
       algorithms: ['RS256'],
       audience: app.clientId,
       requiredClaims: ['exp', 'iat', 'sub', ...(nonce === null ? [] : ['nonce'])],
       clockTolerance: clockToleranceSeconds,
       currentDate: new Date(now),
     })
-    return payload
+    const key = keys.jwks()?.keys.find(({ kid }) => kid === protectedHeader.kid)
+    const keyIssuer = key && 'issuer' in key && typeof key.issuer === 'string' ? key.issuer : undefined
+    return { claims: payload, keyIssuer }
   } catch (cause) {
     if (cause instanceof errors.JWKSTimeout || !(cause instanceof errors.JOSEError)) {
       throw new PostroomError('provider_unreachable', { cause, evidence: 'signing keys could not be read' })

@@ -3,12 +3,15 @@
 import { type FetchMessageObject, ImapFlow } from 'imapflow'
 import { PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
+import { imapSignInFault } from './server-answers.ts'
 
 export interface ImapLogin {
   server: MailServer
   /** A shared mailbox is opened under its own address, with the delegate's token. */
   user: string
   accessToken: string
+  /** Longest silence at any stage; a probe is in more of a hurry than a poll. */
+  timeoutMs?: number
 }
 
 export interface FolderState {
@@ -42,7 +45,8 @@ const connectTimeoutMs = 15_000
 const answerTimeoutMs = 60_000
 
 /** @throws PostroomError `imap_unreachable`, `imap_auth_refused` */
-export async function openImap({ server, user, accessToken }: ImapLogin): Promise<ImapSession> {
+export async function openImap(login: ImapLogin): Promise<ImapSession> {
+  const { server, user, accessToken, timeoutMs } = login
   const client = new ImapFlow({
     host: server.host,
     port: server.port,
@@ -53,9 +57,9 @@ export async function openImap({ server, user, accessToken }: ImapLogin): Promis
     disableAutoIdle: true,
     // Exchange's 2026 front end breaks SEARCH and LIST once rev2 is enabled.
     disableIMAP4rev2: true,
-    connectionTimeout: connectTimeoutMs,
-    greetingTimeout: connectTimeoutMs,
-    socketTimeout: answerTimeoutMs,
+    connectionTimeout: timeoutMs ?? connectTimeoutMs,
+    greetingTimeout: timeoutMs ?? connectTimeoutMs,
+    socketTimeout: timeoutMs ?? answerTimeoutMs,
   })
   // An EventEmitter without a listener would end the process when the socket breaks between two commands.
   client.on('error', () => {})
@@ -139,10 +143,8 @@ function imapFault(error: unknown): PostroomError {
   const said = [detail('responseText'), detail('response'), detail('code')].find(
     value => typeof value === 'string' && value !== '',
   )
-  return new PostroomError(refused ? 'imap_auth_refused' : 'imap_unreachable', {
-    cause: error,
-    evidence: String(said ?? 'no answer')
-      .replace(/\s+/g, ' ')
-      .slice(0, 300),
-  })
+  const evidence = String(said ?? 'no answer')
+    .replace(/\s+/g, ' ')
+    .slice(0, 300)
+  return new PostroomError(imapSignInFault(refused, evidence), { cause: error, evidence })
 }

@@ -1,6 +1,7 @@
 /** What is special about a mail provider stands in its entry here, and nowhere else. */
 
 import { z } from 'zod'
+import { builtInProviders } from './built-in-providers.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
 
@@ -35,6 +36,8 @@ const providerSchema = z.strictObject({
   tokenEndpoint: endpoint,
   jwksUri: endpoint,
   revocationEndpoint: endpoint.nullable(),
+  /** Where an administrator accepts for a whole organization; null where there is no such thing. */
+  adminConsentEndpoint: endpoint.nullable().optional(),
   scopes: z.array(z.string().min(1)).min(1),
   /** The end of the granted scope's name that opens each protocol. */
   mailScopes: z.strictObject({ imap: z.string().min(1), smtp: z.string().min(1) }),
@@ -67,61 +70,14 @@ const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
   message: 'must be lower-case letters, digits and dashes',
 })
 
-/** Format of POSTROOM_PROVIDERS: an entry that replaces a built-in one inherits what it leaves out. */
-export const providerOverridesSchema = z.record(providerId, providerSchema.partial())
-
 /**
- * Sources: https://learn.microsoft.com/entra/identity-platform/v2-oauth2-auth-code-flow,
- * https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth,
- * https://developers.google.com/identity/protocols/oauth2/web-server,
- * https://developers.google.com/workspace/gmail/imap/imap-smtp
+ * Format of POSTROOM_PROVIDERS: an entry that replaces a built-in one inherits what it leaves out. A new one
+ * may `extends` another, so that a second OAuth app or a cloud of its own needs only what differs.
  */
-const builtIn: Providers = {
-  microsoft: {
-    displayName: 'Microsoft 365',
-    issuer: 'https://login.microsoftonline.com/{tid}/v2.0',
-    authorizationEndpoint: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/authorize',
-    tokenEndpoint: 'https://login.microsoftonline.com/{tenant}/oauth2/v2.0/token',
-    jwksUri: 'https://login.microsoftonline.com/{tenant}/discovery/v2.0/keys',
-    revocationEndpoint: null,
-    scopes: [
-      'openid',
-      'profile',
-      'email',
-      'offline_access',
-      'https://outlook.office.com/IMAP.AccessAsUser.All',
-      'https://outlook.office.com/SMTP.Send',
-    ],
-    mailScopes: { imap: 'IMAP.AccessAsUser.All', smtp: 'SMTP.Send' },
-    authorizationParameters: { prompt: 'select_account' },
-    identity: ['tid', 'oid'],
-    // Exchange's SMTP takes only the token's UPN; the `email` claim may be a proxy address (founding story).
-    loginClaims: ['preferred_username', 'upn', 'email'],
-    imap: { host: 'outlook.office365.com', port: 993, security: 'tls' },
-    smtp: { host: 'smtp.office365.com', port: 587, security: 'starttls' },
-    savesSentCopies: true,
-    limits: { smtpConnections: 3, messagesPerMinute: 30, messageBytes: 26_214_400 },
-  },
-  google: {
-    displayName: 'Google',
-    issuer: 'https://accounts.google.com',
-    issuerAliases: ['accounts.google.com'],
-    authorizationEndpoint: 'https://accounts.google.com/o/oauth2/v2/auth',
-    tokenEndpoint: 'https://oauth2.googleapis.com/token',
-    jwksUri: 'https://www.googleapis.com/oauth2/v3/certs',
-    revocationEndpoint: 'https://oauth2.googleapis.com/revoke',
-    scopes: ['openid', 'profile', 'email', 'https://mail.google.com/'],
-    mailScopes: { imap: 'https://mail.google.com/', smtp: 'https://mail.google.com/' },
-    // Without both, Google gives a refresh token only at the very first consent.
-    authorizationParameters: { access_type: 'offline', prompt: 'select_account consent' },
-    identity: ['iss', 'sub'],
-    loginClaims: ['email'],
-    imap: { host: 'imap.gmail.com', port: 993, security: 'tls' },
-    smtp: { host: 'smtp.gmail.com', port: 465, security: 'tls' },
-    savesSentCopies: true,
-    limits: { smtpConnections: 2, messagesPerMinute: 20, messageBytes: 26_214_400 },
-  },
-}
+export const providerOverridesSchema = z.record(
+  providerId,
+  providerSchema.partial().extend({ extends: providerId.optional() }),
+)
 
 /**
  * The built-in entries with the owner's overrides laid over them.
@@ -129,9 +85,14 @@ const builtIn: Providers = {
  */
 export function mergeProviders(overrides: unknown): Providers {
   const given = parseInput(providerOverridesSchema, overrides, 'configuration_invalid')
-  const merged: Providers = { ...builtIn }
-  for (const [id, entry] of Object.entries(given)) {
-    merged[id] = parseInput(providerSchema, { ...builtIn[id], ...entry }, 'configuration_invalid')
+  const merged: Providers = { ...builtInProviders }
+  for (const [id, { extends: parent = id, ...entry }] of Object.entries(given)) {
+    if (parent !== id && !Object.hasOwn(merged, parent)) {
+      throw new PostroomError('configuration_invalid', {
+        errors: [{ field: `${id}.extends`, rule: 'must name an entry before this one', found: parent }],
+      })
+    }
+    merged[id] = parseInput(providerSchema, { ...merged[parent], ...entry }, 'configuration_invalid')
   }
   return merged
 }

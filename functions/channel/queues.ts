@@ -8,7 +8,20 @@ export const doorbellSchema = z.strictObject({ channelId: z.string().min(1) })
 
 export const pollBatchSchema = z.strictObject({ channelIds: z.array(z.string().min(1)).min(1) })
 
+/** Work on secrets that a function without access to them has found. */
+export const forgetSchema = z.strictObject({
+  forget: z.strictObject({
+    grantId: z.string(),
+    accountId: z.string(),
+    channelId: z.string(),
+    provider: z.string(),
+    identity: z.record(z.string(), z.string()),
+    revoke: z.boolean(),
+  }),
+})
+
 export interface Queues {
+  forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
   ring(channelId: string): Promise<void>
   poll(channelIds: string[], delaySeconds?: number): Promise<void>
 }
@@ -21,6 +34,11 @@ export interface QueueServices {
 
 export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueServices): Queues {
   return {
+    async forget(grant) {
+      const body: z.infer<typeof forgetSchema> = { forget: grant }
+      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
+    },
+
     async ring(channelId) {
       const body: z.infer<typeof doorbellSchema> = { channelId }
       await sqs.send(

@@ -4,12 +4,15 @@ import type { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
+import { smtpSignInFault } from './server-answers.ts'
 
 export interface SmtpLogin {
   server: MailServer
   /** At Microsoft the token's UPN; an alias is refused with 535 5.7.3. */
   user: string
   accessToken: string
+  /** Longest silence at any stage; a probe is in more of a hurry than a drain. */
+  timeoutMs?: number
 }
 
 export interface Envelope {
@@ -42,17 +45,25 @@ const connectTimeoutMs = 30_000
 const answerTimeoutMs = 180_000
 
 /** @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_auth_refused` */
-export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promise<SmtpSession> {
+export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
+  const { server, user, accessToken, timeoutMs } = login
+  // nodemailer puts codes of its own on the errors it passes on, so ours does not travel through it.
+  let refusal: PostroomError | undefined
   const connection = new SMTPConnection({
     host: server.host,
     port: server.port,
     secure: server.security === 'tls',
     requireTLS: server.security === 'starttls',
-    connectionTimeout: connectTimeoutMs,
-    greetingTimeout: connectTimeoutMs,
-    socketTimeout: answerTimeoutMs,
+    connectionTimeout: timeoutMs ?? connectTimeoutMs,
+    greetingTimeout: timeoutMs ?? connectTimeoutMs,
+    socketTimeout: timeoutMs ?? answerTimeoutMs,
     logger: false,
-    customAuth: { XOAUTH2: context => signIn(context.sendCommand, user, accessToken) },
+    customAuth: {
+      async XOAUTH2(context) {
+        refusal = await signIn(context.sendCommand, user, accessToken)
+        if (refusal) throw new Error('The server refused the sign-in')
+      },
+    },
   })
   // Errors between two sends arrive here; the next send then fails by itself.
   let broken: unknown
@@ -70,7 +81,7 @@ export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promis
     })
   } catch (error) {
     connection.close()
-    throw error instanceof PostroomError ? error : smtpFault(error, 'smtp_unreachable')
+    throw refusal ?? smtpFault(error, 'smtp_unreachable')
   }
 
   return {
@@ -83,18 +94,19 @@ export async function openSmtp({ server, user, accessToken }: SmtpLogin): Promis
  * SASL XOAUTH2: one line, `user=` U ^A `auth=Bearer ` T ^A ^A in base64, ^A being byte 0x01.
  * Google answers a bad token with 334 and a JSON challenge, and wants an empty line before it says 535;
  * Exchange says 535 at once.
+ * @returns what the server said if it refused
  * @see https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
  */
 async function signIn(
   sendCommand: (line: string) => Promise<{ status: number; response: string }>,
   user: string,
   accessToken: string,
-): Promise<void> {
+): Promise<PostroomError | undefined> {
   const blob = Buffer.from(`user=${user}\x01auth=Bearer ${accessToken}\x01\x01`).toString('base64')
   let reply = await sendCommand(`AUTH XOAUTH2 ${blob}`)
   if (reply.status === 334) reply = await sendCommand('')
-  if (reply.status === 235) return
-  throw new PostroomError(reply.status === 535 ? 'smtp_auth_refused' : codeOf(reply.status), {
+  if (reply.status === 235) return undefined
+  return new PostroomError(smtpSignInFault(reply.status, reply.response), {
     evidence: oneLine(reply.response),
   })
 }
@@ -135,7 +147,6 @@ function responseCodeOf(error: unknown): number | undefined {
 
 /** Where the server answered, its answer decides; otherwise what we know of how far we came. */
 function smtpFault(error: unknown, unanswered: FaultCode): PostroomError {
-  if (error instanceof PostroomError) return error
   const code = responseCodeOf(error)
   const response = error instanceof Error && 'response' in error ? String(error.response) : undefined
   const evidence = response ? oneLine(response) : errnoOf(error)

@@ -60,6 +60,25 @@ export function refreshGrant(request: TokenRequest, refreshToken: string): Promi
   })
 }
 
+/**
+ * RFC 7009. Does nothing where the provider has no revocation endpoint; a token that is dead already counts
+ * as revoked.
+ * @throws PostroomError as the other calls
+ */
+export async function revokeToken(
+  { entry, app }: Pick<TokenRequest, 'entry' | 'app'>,
+  token: string,
+): Promise<void> {
+  if (!entry.revocationEndpoint) return
+  const { clientId, clientSecret } = app
+  const response = await post(entry.revocationEndpoint, {
+    client_id: clientId,
+    client_secret: clientSecret,
+    token,
+  })
+  if (!response.ok && response.status !== 400) throw refusal(response, false)
+}
+
 async function call(request: TokenRequest, form: Record<string, string>): Promise<TokenAnswer> {
   const { entry, app, tenantId } = request
   const response = await post(tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant), {

@@ -1,9 +1,11 @@
 /** The one token broker, for sending, fetching and probing alike: an access token that is good now. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { JWTPayload } from 'jose'
 import type { Channel } from './channels.ts'
 import { asPostroomError, PostroomError } from './faults.ts'
 import type { GrantOwner, Grants, StoredGrant } from './grant.ts'
+import { verifyIdToken } from './id-token.ts'
 import { randomId } from './identifiers.ts'
 import type { OAuthApps } from './oauth-apps.ts'
 import { type Providers, providerOf } from './provider.ts'
@@ -18,6 +20,11 @@ export interface Tokens {
   accessToken(channel: Channel): Promise<string>
   /** As above, but never the token that a server has just refused. */
   tokenAfterRefusal(channel: Channel, refused: string): Promise<string>
+  /**
+   * Refreshes in any case, and verifies the id_token that comes with it, where one does: its claims are
+   * fresh, so that a renamed login shows (row S9).
+   */
+  freshSignIn(channel: Channel): Promise<{ accessToken: string; claims: JWTPayload | null }>
 }
 
 /** A lease outlives the call made under it, so that two refreshes never overlap. */
@@ -37,26 +44,49 @@ export interface TokenServices {
   now(): number
 }
 
+/** Which token will do: any that is good, any but the one just refused, or only one fetched now. */
+type Wanted = { kind: 'good' } | { kind: 'other'; refused: string } | { kind: 'fresh' }
+
+interface Obtained {
+  accessToken: string
+  /** Null where no refresh of ours brought one. */
+  idToken: string | null
+}
+
 export function openTokens(services: TokenServices): Tokens {
-  const inFlight = new Map<string, Promise<string>>()
+  const { apps, providers, now } = services
+  const inFlight = new Map<string, Promise<Obtained>>()
 
   /** Callers in this process who want the same channel's token share one refresh. */
-  function once(channel: Channel, refused: string | null): Promise<string> {
-    const key = `${channel.grantId} ${refused === null}`
+  function once(channel: Channel, wanted: Wanted): Promise<Obtained> {
+    const key = `${channel.grantId} ${wanted.kind}`
     const running = inFlight.get(key)
     if (running) return running
-    const started = obtain(channel, refused, services).finally(() => inFlight.delete(key))
+    const started = obtain(channel, wanted, services).finally(() => inFlight.delete(key))
     inFlight.set(key, started)
     return started
   }
 
   return {
-    accessToken: channel => once(channel, null),
-    tokenAfterRefusal: (channel, refused) => once(channel, refused),
+    accessToken: async channel => (await once(channel, { kind: 'good' })).accessToken,
+    tokenAfterRefusal: async (channel, refused) =>
+      (await once(channel, { kind: 'other', refused })).accessToken,
+
+    async freshSignIn(channel) {
+      const { accessToken, idToken } = await once(channel, { kind: 'fresh' })
+      const entry = providerOf(providers, channel.provider)
+      const app = await apps.get(channel.provider)
+      const claims = idToken && (await verifyIdToken(idToken, { entry, app, nonce: null, now: now() }))
+      return { accessToken, claims: claims || null }
+    },
   }
 }
 
-async function obtain(channel: Channel, refused: string | null, services: TokenServices): Promise<string> {
+function isWanted(accessToken: string, wanted: Wanted): boolean {
+  return wanted.kind === 'good' || (wanted.kind === 'other' && accessToken !== wanted.refused)
+}
+
+async function obtain(channel: Channel, wanted: Wanted, services: TokenServices): Promise<Obtained> {
   const { grants, now } = services
   const owner: GrantOwner = { grantId: channel.grantId, accountId: channel.accountId, channelId: channel.id }
   const grant = await grants.read(owner)
@@ -64,20 +94,19 @@ async function obtain(channel: Channel, refused: string | null, services: TokenS
 
   if (grant.refreshAtMs > now()) {
     const { accessToken } = await grants.open(owner, grant)
-    if (accessToken !== refused) return accessToken
+    if (isWanted(accessToken, wanted)) return { accessToken, idToken: null }
   }
 
   const holder = randomId('lease')
   const leased = await grants.lease(owner, { version: grant.version, holder, untilMs: now() + leaseMs })
-  if (!leased) return winnersToken(owner, grant, refused, services)
-  return refresh(channel, { owner, grant, refused, holder }, services)
+  if (!leased) return { accessToken: await winnersToken(owner, { grant, wanted }, services), idToken: null }
+  return refresh(channel, { owner, grant, wanted, holder }, services)
 }
 
 /** Somebody else refreshes: wait for theirs, or use the old token for as long as it lives. */
 async function winnersToken(
   owner: GrantOwner,
-  old: StoredGrant,
-  refused: string | null,
+  { grant: old, wanted }: { grant: StoredGrant; wanted: Wanted },
   { grants, now }: TokenServices,
 ): Promise<string> {
   const deadlineMs = now() + waitForWinnerMs
@@ -87,44 +116,49 @@ async function winnersToken(
     if (grant.version !== old.version) return (await grants.open(owner, grant)).accessToken
   }
   const { accessToken } = await grants.open(owner, old)
-  if (old.expiresAtMs - now() > usableMs && accessToken !== refused) return accessToken
+  if (old.expiresAtMs - now() > usableMs && isWanted(accessToken, wanted)) return accessToken
   throw new PostroomError('token_save_lost')
 }
 
 interface Leased {
   owner: GrantOwner
   grant: StoredGrant
-  refused: string | null
+  wanted: Wanted
   holder: string
 }
 
-async function refresh(channel: Channel, leased: Leased, services: TokenServices): Promise<string> {
+async function refresh(channel: Channel, leased: Leased, services: TokenServices): Promise<Obtained> {
   const { grants, apps, providers, now } = services
-  const { owner, grant, refused, holder } = leased
+  const { owner, grant, wanted, holder } = leased
   const current = await grants.open(owner, grant)
   try {
+    const app = await apps.get(channel.provider)
+    // RFC 6749 6: a refresh token is bound to its client; another one would only be told invalid_grant.
+    if (app.clientId !== channel.clientId) throw new PostroomError('app_replaced')
     const answer = await refreshGrant(
-      {
-        entry: providerOf(providers, channel.provider),
-        app: await apps.get(channel.provider),
-        tenantId: channel.identity.tid ?? null,
-      },
+      { entry: providerOf(providers, channel.provider), app, tenantId: channel.identity.tid ?? null },
       current.refreshToken,
     )
     // Saved before it is used: a crash now must not lose a refresh token that was rotated.
     if (await saveHard(() => grants.save(owner, { answer, previous: grant, holder }), now)) {
-      return answer.accessToken
+      return { accessToken: answer.accessToken, idToken: answer.idToken }
     }
-    return (await grants.open(owner, await grants.read(owner))).accessToken
+    return winner(await grants.read(owner))
   } catch (thrown) {
     const error = asPostroomError(thrown)
     // A refresh token that somebody rotated under us looks revoked: look again before believing it.
     const latest = await grants.read(owner)
-    if (latest.version !== grant.version) return (await grants.open(owner, latest)).accessToken
+    if (latest.version !== grant.version) return winner(latest)
     await grants.release(owner, holder)
-    const worksStill = grant.expiresAtMs - now() > usableMs && current.accessToken !== refused
-    if (worksStill && error.row.action !== 'reconnect') return current.accessToken
+    const worksStill = grant.expiresAtMs - now() > usableMs && isWanted(current.accessToken, wanted)
+    if (worksStill && error.row.action !== 'reconnect') {
+      return { accessToken: current.accessToken, idToken: null }
+    }
     throw error
+  }
+
+  async function winner(theirs: StoredGrant): Promise<Obtained> {
+    return { accessToken: (await grants.open(owner, theirs)).accessToken, idToken: null }
   }
 }
 

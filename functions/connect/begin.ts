@@ -9,7 +9,8 @@ import type { OAuthApps } from '../channel/oauth-apps.ts'
 import { type Providers, providerOf, tenantUrl } from '../channel/provider.ts'
 import type { Seal } from '../channel/seal.ts'
 import type { Table } from '../channel/table.ts'
-import { connectPage, redirect } from './page.ts'
+import { connectPage } from './connect-page.ts'
+import { redirect } from './page.ts'
 import { browserCookie, browserSecret, matchesHash, splitTicket } from './ticket.ts'
 import { keepVerifier } from './verifier.ts'
 
@@ -21,6 +22,8 @@ export interface BeginServices {
   providers: Providers
   /** Origin of this page; the redirect URI begins with it. */
   publicUrl: string
+  /** What people know the app as that sends them here. */
+  appName: string | null
   now(): number
 }
 
@@ -36,6 +39,7 @@ export async function showConnectPage(request: HttpRequest, services: BeginServi
   const session = await openSession(request, services)
   const entry = providerOf(services.providers, session.provider)
   return connectPage({
+    appName: services.appName,
     providerName: entry.displayName,
     mailbox: session.sharedMailbox ?? session.loginHint,
     isReconnect: session.channelId !== null,

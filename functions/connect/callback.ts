@@ -1,22 +1,23 @@
 /** The second half: the provider's answer is checked from every side, then becomes a channel or waits for the app's word. */
 
-import { type ActivationServices, activate } from '../channel/activation.ts'
-import { type Candidate, type ConnectSession, confirmationLifeMs } from '../channel/connect-sessions.ts'
-import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
-import type { Grants } from '../channel/grant.ts'
+import { loginCandidates } from '../channel/candidates.ts'
+import type { Candidate, ConnectSession } from '../channel/connect-sessions.ts'
+import { PostroomError } from '../channel/faults.ts'
 import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { verifyIdToken } from '../channel/id-token.ts'
 import { randomId } from '../channel/identifiers.ts'
-import { errorForLog, log } from '../channel/log.ts'
 import { channelIdOf, emailOf, identityOf, loginOf } from '../channel/login.ts'
 import { type ProviderEntry, providerOf } from '../channel/provider.ts'
 import { redeemCode, type TokenAnswer } from '../channel/token-endpoint.ts'
+import { adminConsentAnswer } from './admin-consent.ts'
 import { type BeginServices, redirectUri } from './begin.ts'
-import { donePage, failurePage, redirect } from './page.ts'
+import { type CheckServices, checkPath, failSession, finishCheck } from './check.ts'
+import { checkingPage } from './connect-page.ts'
+import { consentRefusal } from './consent-refusal.ts'
 import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
 import { takeVerifier } from './verifier.ts'
 
-export type CallbackServices = BeginServices & ActivationServices & { grants: Grants }
+export type CallbackServices = BeginServices & CheckServices
 
 /**
  * Until the state is consumed, whatever is wrong changes nothing and is thrown. From then on the session
@@ -24,34 +25,25 @@ export type CallbackServices = BeginServices & ActivationServices & { grants: Gr
  * @throws PostroomError `state_invalid`, `state_expired`, `state_used`, `browser_mismatch`
  */
 export async function finishConsent(request: HttpRequest, services: CallbackServices): Promise<HttpAnswer> {
+  const consent = adminConsentAnswer(request.queryStringParameters ?? {})
+  if (consent) return consent
   const session = await consumeState(request, services)
   try {
     const candidate = await verifySignIn(session, request, services)
-    const waiting = await services.sessions.move(
-      session.id,
-      { states: ['checking'] },
-      {
-        state: 'awaiting_confirmation',
-        candidate,
-        expiresAtMs: services.now() + confirmationLifeMs,
-      },
-    )
-    if (!waiting) throw new PostroomError('state_used')
-    if (waiting.autoConfirm) await activate(waiting, services)
-    const status = waiting.autoConfirm ? 'connected' : 'pending'
-    return session.returnUrl
-      ? redirect(backToApp(session.returnUrl, session.id, status))
-      : donePage({ email: candidate.email, isConfirmed: waiting.autoConfirm })
+    const checking = await services.sessions.move(session.id, { states: ['checking'] }, { candidate })
+    if (!checking) throw new PostroomError('state_used')
+    // A person gets a page that shows progress while the mail servers are tried; a program just waits.
+    if (isNavigation(request))
+      return checkingPage({ email: candidate.email, checkUrl: checkPath(session.id) })
+    return await finishCheck(checking, services)
   } catch (thrown) {
-    const error = asPostroomError(thrown)
-    log({ event: 'connect_refused', sessionId: session.id, ...errorForLog(error) })
-    await services.sessions.move(
-      session.id,
-      { states: ['checking'] },
-      { state: 'failed', fault: describeFault(error) },
-    )
-    return failurePage(error, session.returnUrl && backToApp(session.returnUrl, session.id, 'failed'))
+    return failSession(session, thrown, services)
   }
+}
+
+/** Fetch Metadata (W3C): browsers say so of every page load. */
+function isNavigation(request: HttpRequest): boolean {
+  return request.headers['sec-fetch-mode'] === 'navigate'
 }
 
 async function consumeState(request: HttpRequest, { sessions }: CallbackServices): Promise<ConnectSession> {
@@ -86,7 +78,7 @@ async function verifySignIn(
 
   // RFC 9207: an answer that names its issuer must name the one we asked (mix-up defence).
   if (query.iss !== undefined && !isIssuer(entry, query.iss)) throw new PostroomError('issuer_mismatch')
-  if (query.error !== undefined) throw refusedByProvider(query.error)
+  if (query.error !== undefined) throw consentRefusal(query.error, query.error_description)
   if (!query.code) throw new PostroomError('code_missing')
   const verifier = await takeVerifier(session, query.state ?? '', services)
   if (!verifier) throw new PostroomError('state_used')
@@ -110,7 +102,7 @@ async function verifySignIn(
     identity,
     session.sharedMailbox ?? undefined,
   )
-  const email = emailOf(entry, claims)
+  const email = session.sharedMailbox ?? emailOf(entry, claims)
   const login = loginOf(entry, claims)
   if (session.channelId !== null && session.channelId !== channelId) {
     const expected = (await services.channels.find(session.channelId))?.email ?? session.channelId
@@ -134,6 +126,9 @@ async function verifySignIn(
     displayName: typeof claims.name === 'string' && claims.name.trim() !== '' ? claims.name.trim() : null,
     // A shared mailbox is opened under its own address, but sent from with the delegate's own login.
     login: { imap: session.sharedMailbox ?? login, smtp: login },
+    clientId: app.clientId,
+    candidates: loginCandidates(entry, claims, { known: {}, sharedMailbox: session.sharedMailbox }),
+    access: null,
   }
 }
 
@@ -141,11 +136,6 @@ function isIssuer(entry: ProviderEntry, iss: string): boolean {
   const [before, after] = entry.issuer.split('{tid}')
   if (after === undefined) return iss === entry.issuer || (entry.issuerAliases ?? []).includes(iss)
   return iss.startsWith(before ?? '') && iss.endsWith(after)
-}
-
-function refusedByProvider(error: string): PostroomError {
-  const evidence = error.replace(/[^\w.-]/g, '').slice(0, 60)
-  return new PostroomError(error === 'access_denied' ? 'consent_declined' : 'consent_failed', { evidence })
 }
 
 /** Granted is not asked: Google lets people untick, Microsoft reorders and respells. */
@@ -164,11 +154,4 @@ function requireMailScopes(entry: ProviderEntry, { scope }: TokenAnswer): void {
       found: `no ${wanted}`,
     })),
   })
-}
-
-function backToApp(returnUrl: string, sessionId: string, status: 'pending' | 'connected' | 'failed'): string {
-  const url = new URL(returnUrl)
-  url.searchParams.set('connect_session', sessionId)
-  url.searchParams.set('status', status)
-  return url.toString()
 }

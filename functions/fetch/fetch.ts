@@ -1,19 +1,19 @@
-/** SQS (a batch of mailboxes) → IMAP → stored mail → event. */
+/** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended. */
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { type Channels, openChannels } from '../channel/channels.ts'
-import { eventLog, mailStore, mainTable, secretServices } from '../channel/clients.ts'
-import { PostroomError } from '../channel/faults.ts'
+import { eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
+import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openHealth } from '../channel/health.ts'
-import { parseInput } from '../channel/input.ts'
+import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openMessages } from '../channel/messages.ts'
-import { pollBatchSchema } from '../channel/queues.ts'
+import { forgetSchema, pollBatchSchema } from '../channel/queues.ts'
 import { openThreads } from '../channel/threads.ts'
 import { openCursors } from './cursor.ts'
 import { type MailboxServices, pollMailbox } from './mailbox.ts'
 
-export interface FetchServices extends MailboxServices {
+export interface FetchServices extends MailboxServices, ForgetServices {
   channels: Channels
 }
 
@@ -27,7 +27,7 @@ let services: FetchServices | undefined
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   services ??= buildServices()
   const deadlineMs = Date.now() + context.getRemainingTimeInMillis() - reserveMs
-  for (const record of event.Records) await fetchBatch(record.body, { services, deadlineMs })
+  for (const record of event.Records) await answerRecord(record.body, { services, deadlineMs })
   return { batchItemFailures: [] }
 }
 
@@ -38,13 +38,17 @@ function buildServices(): FetchServices {
   const now = Date.now
   const channels = openChannels({ main })
   const events = eventLog(main)
-  const { tokens, providers } = secretServices()
+  const { tokens, grants, apps, providers } = secretServices()
   return {
     channels,
     events,
     mail,
     tokens,
+    grants,
+    apps,
     providers,
+    identities: openIdentities({ main }),
+    queues: queues(),
     messages: openMessages({ main, mail }),
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
@@ -53,12 +57,32 @@ function buildServices(): FetchServices {
   }
 }
 
-/** Runs for every batch. One mailbox that hangs or fails delays no other. */
-export async function fetchBatch(
-  body: string,
-  { services, deadlineMs }: { services: FetchServices; deadlineMs: number },
-): Promise<void> {
-  const channelIds = readBatch(body)
+interface Work {
+  services: FetchServices
+  deadlineMs: number
+}
+
+/** Runs for every record: a batch to poll, or a grant to forget. */
+export async function answerRecord(body: string, work: Work): Promise<void> {
+  const document = parseJson(body)
+  const forget = forgetSchema.safeParse(document)
+  if (forget.success) return forgetGrant(forget.data.forget, work.services)
+  const batch = pollBatchSchema.safeParse(document)
+  if (batch.success) return fetchBatch(batch.data.channelIds, work)
+  // Whatever it was, it will not get better by being read again.
+  log({ event: 'poll_record_invalid', bytes: Buffer.byteLength(body) })
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** One mailbox that hangs or fails delays no other. */
+async function fetchBatch(channelIds: string[], { services, deadlineMs }: Work): Promise<void> {
   const channels = await services.channels.findMany([...new Set(channelIds)])
   const waiting = [...channels]
   const worker = async () => {
@@ -71,14 +95,4 @@ export async function fetchBatch(
     }
   }
   await Promise.all(Array.from({ length: Math.min(concurrency, channels.length) }, worker))
-}
-
-function readBatch(body: string): string[] {
-  try {
-    return parseInput(pollBatchSchema, JSON.parse(body)).channelIds
-  } catch (error) {
-    // Whatever it was, it will not get better by being read again.
-    log({ event: 'poll_batch_invalid', ...errorForLog(error instanceof PostroomError ? error : undefined) })
-    return []
-  }
 }

@@ -1,10 +1,13 @@
 /** One poll of one mailbox: sign in, see what is new, store it mail by mail, and move the cursor behind each. */
 
+import { mayUse, nextProbeAt } from '../channel/access.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import { type FolderState, type ImapSession, openImap } from '../channel/imap.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
+import type { Queues } from '../channel/queues.ts'
+import { recheck, recheckAfterRefusal } from '../channel/recheck.ts'
 import type { Tokens } from '../channel/tokens.ts'
 import type { Cursor, Cursors } from './cursor.ts'
 import { type IngestServices, ingest } from './ingest.ts'
@@ -15,6 +18,7 @@ export interface MailboxServices extends IngestServices {
   providers: Providers
   health: Health
   cursors: Cursors
+  queues: Queues
 }
 
 const folder = 'INBOX'
@@ -32,7 +36,10 @@ interface Poll {
 export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
   const { health, now } = poll.services
   const { state, until } = channel.connection
-  if (channel.disconnectedAt !== null || channel.auth.state !== 'connected') return
+  if (channel.nextProbeAt !== null && Date.parse(channel.nextProbeAt) <= now()) {
+    return lookAgain(channel, poll.services)
+  }
+  if (!mayUse(channel, 'imap')) return
   if (state === 'backing_off' && until !== null && Date.parse(until) > now()) return
   try {
     const session = await signIn(channel, poll.services)
@@ -45,22 +52,44 @@ export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
+    else if (error.code === 'imap_refuses_login') await health.blocked(channel, 'imap', error)
+    // Exchange says "not connected" also when it is overloaded: only a probe takes it for a setting.
     else if (error.code !== 'internal') await health.unreachable(channel, error)
     throw error
   }
 }
 
-/** A refusal is asked about once more with a token that is certainly fresh, before it counts. */
-async function signIn(channel: Channel, { tokens, providers }: MailboxServices): Promise<ImapSession> {
+/** While a setting blocks one protocol, it is tried again by itself; what works then goes on at once. */
+async function lookAgain(channel: Channel, services: MailboxServices): Promise<void> {
+  const { channels, queues, now } = services
+  if (channel.disconnectedAt !== null) return
+  try {
+    const { channel: latest } = await recheck(channel, { tryAll: false, dryRun: false }, services)
+    if (mayUse(latest, 'smtp')) await queues.ring(channel.id)
+  } catch (error) {
+    await channels.change(channel.id, { nextProbeAt: nextProbeAt(channel.access, now()) })
+    throw error
+  }
+}
+
+/** A refused login is looked into before it counts: with a fresh token, under the names a fresh id_token gives. */
+async function signIn(channel: Channel, services: MailboxServices): Promise<ImapSession> {
+  const { tokens, providers } = services
   const { imap: server } = providerOf(providers, channel.provider)
-  const user = channel.login.imap
   const accessToken = await tokens.accessToken(channel)
   try {
-    return await openImap({ server, user, accessToken })
+    return await openImap({ server, user: channel.login.imap, accessToken })
   } catch (error) {
     if (!(error instanceof PostroomError) || error.code !== 'imap_auth_refused') throw error
-    const fresh = await tokens.tokenAfterRefusal(channel, accessToken)
-    return await openImap({ server, user, accessToken: fresh })
+    const { channel: healed } = await recheckAfterRefusal(channel, error, services)
+    const { state, fault } = healed.access.imap
+    if (state === 'blocked') {
+      throw new PostroomError('imap_refuses_login', {
+        cause: error,
+        evidence: fault?.evidence ?? error.evidence,
+      })
+    }
+    return openImap({ server, user: healed.login.imap, accessToken: await tokens.accessToken(healed) })
   }
 }
 

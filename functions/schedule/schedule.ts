@@ -2,6 +2,7 @@
 
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
 import { eventLog, mainTable, queues } from '../channel/clients.ts'
+import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
 import { type Health, openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
@@ -16,6 +17,7 @@ export interface ScheduleServices {
   slots: Slots
   outbox: Outbox
   channels: Channels
+  sessions: ConnectSessions
   health: Health
   queues: Queues
   now(): number
@@ -45,6 +47,7 @@ function buildServices(): ScheduleServices {
     slots: openSlots({ main }),
     outbox: openOutbox({ main }),
     channels,
+    sessions: openConnectSessions({ main, now }),
     health: openHealth({ channels, events: eventLog(main), now }),
     queues: queues(),
     now,
@@ -53,7 +56,12 @@ function buildServices(): ScheduleServices {
 
 // runs every minute; what fails in one part must not keep the others from their work
 export async function schedule(services: ScheduleServices): Promise<void> {
-  const parts = { poll: pollMailboxes, outbox: ringOverdue, events: announceOverdue }
+  const parts = {
+    poll: pollMailboxes,
+    outbox: ringOverdue,
+    events: announceOverdue,
+    sessions: expireUnconfirmed,
+  }
   const results = await Promise.allSettled(Object.values(parts).map(part => part(services)))
   const failed = results.filter(result => result.status === 'rejected')
   for (const { reason } of failed) log({ event: 'schedule_failed', ...errorForLog(reason) })
@@ -84,4 +92,20 @@ async function announceOverdue({ main, channels, health }: ScheduleServices): Pr
   const keys = await main.due(channelDuePartition, '\uffff', dueLimit)
   const found = await channels.findMany(keys.map(key => key.pk.slice('CHANNEL#'.length)))
   for (const channel of found) await health.announce(channel)
+}
+
+/** A grant nobody confirmed in time is nobody's: revoked and forgotten. */
+async function expireUnconfirmed({ sessions, queues }: ScheduleServices): Promise<void> {
+  for (const { id, accountId, provider, candidate, expiresAtMs } of await sessions.unconfirmed(dueLimit)) {
+    // The queue first: a crash between the two only forgets twice; a grant that is in use is never forgotten.
+    if (candidate) {
+      const { grantId, channelId, identity } = candidate
+      await queues.forget({ grantId, accountId, channelId, provider, identity, revoke: true })
+    }
+    await sessions.move(
+      id,
+      { states: ['awaiting_confirmation'], equals: { expiresAtMs } },
+      { state: 'expired' },
+    )
+  }
 }

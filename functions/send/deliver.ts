@@ -123,6 +123,7 @@ const eventOf: Partial<Record<OutboundMessage['state'], EventType>> = {
   sent: 'message.sent',
   failed: 'message.failed',
   expired: 'message.failed',
+  cancelled: 'message.failed',
   uncertain: 'message.uncertain',
   parked: 'message.parked',
 }
@@ -164,15 +165,17 @@ export async function expire(message: OutboundMessage, row: OutboxRow, place: Pl
   await settle(await transition(message, { state: 'expired', fault }, place.services), row, place)
 }
 
+/** The app has disconnected the channel: what was still queued ends, and says so. */
+export async function cancel(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
+  const fault = describeFault(new PostroomError('channel_disconnected'))
+  await settle(await transition(message, { state: 'cancelled', fault }, place.services), row, place)
+}
+
 /** Keeps a message until its channel is well again; told once per stay. */
 export async function park(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
   const { services, channel } = place
   if (message.state !== 'parked') {
-    const parked = await transition(
-      message,
-      { state: 'parked', fault: channel.auth.fault as OutboundMessage['fault'] },
-      services,
-    )
+    const parked = await transition(message, { state: 'parked', fault: channel.auth.fault }, services)
     await tell(parked, channel.auth.since, place)
   }
   await services.outbox.postpone(row, message.expiresAt)

@@ -1,5 +1,6 @@
 /** Drains one channel: everything that is due, in order of acceptance, over one SMTP session. */
 
+import { mayUse } from '../channel/access.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
@@ -7,10 +8,12 @@ import { randomId } from '../channel/identifiers.ts'
 import { finalStates, type OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
+import { recheckAfterRefusal } from '../channel/recheck.ts'
 import { openSmtp, type SmtpSession } from '../channel/smtp.ts'
 import type { Table } from '../channel/table.ts'
 import type { Tokens } from '../channel/tokens.ts'
 import {
+  cancel,
   type DeliveryServices,
   deliver,
   expire,
@@ -60,7 +63,11 @@ async function drainOnce(
   if (!channel) return
   const ready = await readyMessages(channel, services)
   if (ready.length === 0) return
-  if (channel.auth.state !== 'connected') {
+  if (channel.disconnectedAt !== null) {
+    for (const { row, message } of ready) await cancel(message, row, { channel, services })
+    return
+  }
+  if (!mayUse(channel, 'smtp')) {
     for (const { row, message } of ready) await park(message, row, { channel, services })
     return
   }
@@ -122,19 +129,17 @@ async function deliverAll(
     await health.succeeded(channel)
   } catch (thrown) {
     const error = asPostroomError(thrown)
+    const open = await stillOpen(ready, services)
     // Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
-    if (error.row.action === 'reconnect') {
-      const refused = await health.loginRefused(channel, error)
-      for (const { row, message } of await stillOpen(ready, services)) {
-        await park(message, row, { channel: refused, services })
-      }
-    } else if (
-      error.row.action === 'retry' ||
-      error.row.action === 'wait' ||
-      error.row.actor === 'operator'
-    ) {
+    if (error.row.action === 'reconnect' || error.row.actor === 'tenant_admin') {
+      const stopped =
+        error.row.action === 'reconnect'
+          ? await health.loginRefused(channel, error)
+          : await health.blocked(channel, 'smtp', error)
+      for (const { row, message } of open) await park(message, row, { channel: stopped, services })
+    } else if (['retry', 'wait'].includes(error.row.action) || error.row.actor === 'operator') {
       const paused = await health.unreachable(channel, error)
-      for (const { row, message } of await stillOpen(ready, services)) {
+      for (const { row, message } of open) {
         await postpone(message, row, { error, until: paused.connection.until, services })
       }
     } else {
@@ -145,17 +150,27 @@ async function deliverAll(
   }
 }
 
-/** A 535 is asked about once more with a token that is certainly fresh, before it counts. */
-async function openSession(channel: Channel, { tokens, providers }: DrainServices): Promise<SmtpSession> {
+/**
+ * A refused login is looked into before it counts: with a fresh token, under the names a fresh id_token
+ * gives. So a renamed or wrongly stored login heals by itself (rows S8, S9).
+ */
+async function openSession(channel: Channel, services: DrainServices): Promise<SmtpSession> {
+  const { tokens, providers } = services
   const { smtp: server } = providerOf(providers, channel.provider)
-  const user = channel.login.smtp
   const accessToken = await tokens.accessToken(channel)
   try {
-    return await openSmtp({ server, user, accessToken })
+    return await openSmtp({ server, user: channel.login.smtp, accessToken })
   } catch (error) {
     if (!(error instanceof PostroomError) || error.code !== 'smtp_auth_refused') throw error
-    const fresh = await tokens.tokenAfterRefusal(channel, accessToken)
-    return await openSmtp({ server, user, accessToken: fresh })
+    const { channel: healed } = await recheckAfterRefusal(channel, error, services)
+    const { state, fault } = healed.access.smtp
+    if (state === 'blocked') {
+      throw new PostroomError('smtp_refuses_login', {
+        cause: error,
+        evidence: fault?.evidence ?? error.evidence,
+      })
+    }
+    return openSmtp({ server, user: healed.login.smtp, accessToken: await tokens.accessToken(healed) })
   }
 }
 

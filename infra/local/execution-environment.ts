@@ -53,7 +53,7 @@ export function bootEnvironment(
     // Node 22 needs the first to load TypeScript; both are the worker's own and do not depend on how we were started.
     execArgv: ['--experimental-strip-types', '--disable-warning=ExperimentalWarning'],
     // Lambda's limit covers buffers too; a thread can only be held to its heap.
-    resourceLimits: { maxOldGenerationSizeMb: definition.memoryMegabytes },
+    resourceLimits: { maxOldGenerationSizeMb: definition.memoryMegabytes, maxYoungGenerationSizeMb: 8 },
     stdout: true,
     stderr: true,
     workerData,

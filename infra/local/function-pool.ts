@@ -1,7 +1,7 @@
 /**
  * The execution environments of one function. Each takes one event at a time, as on Lambda. Lambda adds environments
- * up to an account's limit (1,000 by default) and keeps idle ones for minutes; here they are at most four, made only
- * while all others are busy, and one idle one stays. Whoever comes while four are busy waits, where Lambda would
+ * up to an account's limit (1,000 by default) and keeps idle ones for minutes; here they are at most two, made only
+ * while all others are busy, and one idle one stays. Whoever comes while both are busy waits, where Lambda would
  * answer 429 only at its limit.
  */
 
@@ -13,7 +13,7 @@ import {
 } from './execution-environment.ts'
 import { FunctionError, runtimeErrors } from './function-error.ts'
 
-export const maxEnvironments = 4
+export const maxEnvironments = 2
 
 /** How long an idle environment stays beside another idle one. */
 const idleMs = 10_000

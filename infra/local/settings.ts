@@ -1,11 +1,12 @@
 /** The environment of `npm start`, checked: each mistake becomes one plain sentence. */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { PostroomError } from '../../functions/channel/faults.ts'
 import { mergeProviders, oauthAppsSchema } from '../../functions/channel/provider.ts'
+import { homeFolder } from './home-folder.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 
 export interface Settings {
@@ -20,16 +21,10 @@ export interface Settings {
 }
 
 const defaultPort = 4400
-const defaultFolder = '.postroom'
 
 /** @throws LocalError */
 export async function readSettings(environment: NodeJS.ProcessEnv): Promise<Settings> {
-  const folder = resolve(environment.POSTROOM_DATA || defaultFolder)
-  await mkdir(folder, { recursive: true, mode: 0o700 }).catch(error => {
-    throw new LocalError(`The data folder ${folder} cannot be made or opened (${errorCodeOf(error)}).`, {
-      cause: error,
-    })
-  })
+  const folder = await homeFolder(environment)
   return {
     port: readPort(environment.PORT),
     folder,

@@ -2,7 +2,6 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generate } from 'selfsigned'
 
 const dayMs = 24 * 60 * 60 * 1000
 const validMs = 365 * dayMs
@@ -25,6 +24,8 @@ export async function localhostCertificate(
   const certFile = join(folder, 'cert.pem')
   const kept = await readPair(keyFile, certFile)
   if (kept) return { ...kept, certFile }
+  // Loaded only now: a certificate is made once, and whoever launches Postroom is to stay small.
+  const { generate } = await import('selfsigned')
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     algorithm: 'sha256',

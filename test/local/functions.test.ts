@@ -100,11 +100,11 @@ test('kill() ends what is running, the next call meets a fresh thread', async ()
   expect((await ask(app)).boot).not.toBe(boot)
 })
 
-test('one thread has one event at a time; more at once get threads of their own, four at most', async () => {
+test('one thread has one event at a time; more at once get threads of their own, two at most', async () => {
   const app = await run()
   const answers = await Promise.all(Array.from({ length: 6 }, () => ask(app, { do: 'wait' })))
   expect(answers.map(({ running }) => running)).toEqual([1, 1, 1, 1, 1, 1])
-  expect(new Set(answers.map(({ boot }) => boot)).size).toBe(4)
+  expect(new Set(answers.map(({ boot }) => boot)).size).toBe(2)
 })
 
 test('the environment holds resolved template variables, overrides, and the engines', async () => {

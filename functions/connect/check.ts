@@ -1,0 +1,134 @@
+/** Between sign-in and channel: the new token is tried at both mail servers, so that what connects can also send. */
+
+import { judgeProbe } from '../channel/access.ts'
+import { type ActivationServices, activate } from '../channel/activation.ts'
+import { type Candidate, type ConnectSession, confirmationLifeMs } from '../channel/connect-sessions.ts'
+import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
+import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
+import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { probeMailbox } from '../channel/probe.ts'
+import { providerOf } from '../channel/provider.ts'
+import { adminConsentUrl } from './admin-consent.ts'
+import { redirect } from './page.ts'
+import { donePage, failurePage } from './result-pages.ts'
+import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
+
+export type CheckServices = ActivationServices & ForgetServices & { publicUrl: string }
+
+/** A silent mail server costs this once per protocol; API Gateway gives the whole request 30 seconds. */
+const probeTimeoutMs = 5_000
+
+/** Stands where a ticket's secret would: the browser's cookie is what counts here. */
+const checkSecret = 'check'
+export const checkPath = (sessionId: string) => `/connect/${sessionId}.${checkSecret}`
+
+export function isCheck(request: HttpRequest): boolean {
+  return splitTicket(request.pathParameters?.ticket ?? '').secret === checkSecret
+}
+
+/**
+ * Tries the mail servers, or shows again how it went.
+ * @throws PostroomError `ticket_invalid`, `browser_mismatch`, `ticket_expired`
+ */
+export async function continueCheck(request: HttpRequest, services: CheckServices): Promise<HttpAnswer> {
+  const { sessionId } = splitTicket(request.pathParameters?.ticket ?? '')
+  const session = await services.sessions.find(sessionId)
+  if (!session) throw new PostroomError('ticket_invalid')
+  const cookie = browserSecret(request)
+  if (cookie === undefined || !matchesHash(cookie, session.cookieHash))
+    throw new PostroomError('browser_mismatch')
+  if (session.state === 'expired') throw new PostroomError('ticket_expired')
+  if (session.state !== 'checking' || session.candidate === null) return outcomePage(session)
+  try {
+    return await finishCheck(session, services)
+  } catch (thrown) {
+    return failSession(session, thrown, services)
+  }
+}
+
+/** @throws PostroomError `mailbox_unusable` if neither server lets the account in */
+export async function finishCheck(session: ConnectSession, services: CheckServices): Promise<HttpAnswer> {
+  const { sessions, now } = services
+  if (session.candidate === null) throw new PostroomError('state_used')
+  const candidate = await probed(session, session.candidate, services)
+  const waiting = await sessions.move(
+    session.id,
+    { states: ['checking'] },
+    { state: 'awaiting_confirmation', candidate, expiresAtMs: now() + confirmationLifeMs },
+  )
+  // Another request of this browser was quicker.
+  if (!waiting) return outcomePage(await sessions.get(session.id))
+  if (waiting.autoConfirm) await activate(waiting, services)
+  return outcomePage(waiting.autoConfirm ? await sessions.get(session.id) : waiting)
+}
+
+async function probed(
+  session: ConnectSession,
+  candidate: Candidate,
+  { grants, providers }: CheckServices,
+): Promise<Candidate> {
+  const owner = { grantId: candidate.grantId, accountId: session.accountId, channelId: candidate.channelId }
+  const { accessToken } = await grants.open(owner, await grants.read(owner))
+  const probe = await probeMailbox({
+    entry: providerOf(providers, session.provider),
+    accessToken,
+    candidates: candidate.candidates,
+    timeoutMs: probeTimeoutMs,
+  })
+  return { ...candidate, ...judgeProbe(probe, candidate.login) }
+}
+
+/** Keeps the reason on the session, ends the grant that leads to nothing, and tells the person. */
+export async function failSession(
+  session: ConnectSession,
+  thrown: unknown,
+  services: CheckServices,
+): Promise<HttpAnswer> {
+  const error = asPostroomError(thrown)
+  log({ event: 'connect_refused', sessionId: session.id, ...errorForLog(error) })
+  const fault = describeFault(error)
+  const failed = await services.sessions.move(
+    session.id,
+    { states: ['checking'] },
+    { state: 'failed', fault },
+  )
+  const candidate = failed?.candidate
+  if (candidate) {
+    const { grantId, channelId, identity } = candidate
+    const { accountId, provider } = session
+    await forgetGrant(
+      { grantId, accountId, channelId, provider, identity, revoke: session.channelId === null },
+      services,
+    )
+  }
+  const isForAdmin = error.code === 'admin_approval_required'
+  const adminUrl = isForAdmin ? await adminConsentUrl(session.provider, services) : null
+  return failurePage(error, { backUrl: backToApp(session, 'failed'), adminUrl })
+}
+
+function outcomePage(session: ConnectSession): HttpAnswer {
+  const { state, candidate, fault } = session
+  if (state === 'failed' && fault) {
+    const error = new PostroomError(fault.code as PostroomError['code'], {
+      evidence: fault.evidence ?? undefined,
+    })
+    return failurePage(error, { backUrl: backToApp(session, 'failed'), adminUrl: null })
+  }
+  const isConfirmed = state === 'connected'
+  const backUrl = backToApp(session, isConfirmed ? 'connected' : 'pending')
+  return backUrl
+    ? redirect(backUrl)
+    : donePage({ email: candidate?.email ?? '', isConfirmed, access: candidate?.access ?? null })
+}
+
+function backToApp(
+  { id, returnUrl }: ConnectSession,
+  status: 'pending' | 'connected' | 'failed',
+): string | null {
+  if (returnUrl === null) return null
+  const url = new URL(returnUrl)
+  url.searchParams.set('connect_session', id)
+  url.searchParams.set('status', status)
+  return url.toString()
+}
