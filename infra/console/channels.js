@@ -1,0 +1,126 @@
+/** Shows the mailboxes of an account: the list, and the one that is open with its health. */
+
+import { badge, byId, element, showList } from './elements.js'
+import { faultBox } from './fault.js'
+import { hrefOf } from './routes.js'
+import { exactWhenText, healthBadges, providerNames, whenText } from './wording.js'
+
+/** @param {{ channels: any[], openId: string | null }} view */
+export function showChannels({ channels, openId }) {
+  byId('channels-status').textContent =
+    channels.length === 0 ? 'None yet. Connect one with a button above.' : ''
+  showList(byId('channels'), {
+    entries: channels.map(channel => ({ channel, isOpen: channel.id === openId })),
+    keyOf: ({ channel }) => channel.id,
+    render: ({ channel, isOpen }) =>
+      element('li', {
+        children: [
+          element('a', {
+            class: 'card',
+            href: hrefOf({ channelId: channel.id }),
+            'aria-current': isOpen && 'true',
+            children: [
+              element('strong', { text: channel.displayName ?? channel.email }),
+              element('span', { class: 'badges', children: worst(healthBadges(channel)).map(badge) }),
+              element('span', { text: channel.email }),
+              element('span', { class: 'quiet', text: providerNames[channel.provider] ?? channel.provider }),
+            ],
+          }),
+        ],
+      }),
+  })
+}
+
+/** Good news takes one word in the list; each trouble is named. @param {{ tone: string, text: string }[]} badges */
+function worst(badges) {
+  const troubles = badges.filter(({ tone }) => tone !== 'good')
+  return troubles.length > 0 ? troubles : [{ tone: 'good', text: 'Works' }]
+}
+
+/**
+ * @param {any} channel
+ * @param {{ onReconnect(channel: any): void }} actions
+ */
+export function showChannel(channel, { onReconnect }) {
+  byId('channel').hidden = false
+  byId('channel-name').textContent = channel.displayName ?? channel.email
+  const provider = providerNames[channel.provider] ?? channel.provider
+  byId('channel-where').textContent = `${provider}, account ${channel.accountId}`
+  showList(byId('channel-badges'), {
+    entries: healthBadges(channel),
+    keyOf: ({ text }) => text,
+    render: badge,
+  })
+  showList(byId('channel-faults'), {
+    entries: troublesOf(channel),
+    keyOf: ({ axis }) => axis,
+    render: trouble => troubleBox(trouble, () => onReconnect(channel)),
+  })
+  showList(byId('channel-facts'), {
+    entries: factsOf(channel),
+    keyOf: ({ name }) => name,
+    render: ({ name, value, hint }) =>
+      element('div', {
+        children: [
+          element('dt', { text: name }),
+          element('dd', { children: [value, hint && element('small', { text: hint })] }),
+        ],
+      }),
+  })
+  for (const name of ['fetch', 'write']) byId(name).disabled = channel.disconnectedAt !== null
+}
+
+/** @param {any} channel */
+function factsOf(channel) {
+  const { email, login, lastFetchedAt } = channel
+  return [
+    { name: 'Address', value: email, hint: 'what recipients see' },
+    { name: 'Reads as (IMAP login)', value: login.imap, hint: loginHint(login.imap, email) },
+    { name: 'Sends as (SMTP login)', value: login.smtp, hint: loginHint(login.smtp, email) },
+    {
+      name: 'Last fetched',
+      value: lastFetchedAt ? exactWhenText(lastFetchedAt) : 'nothing yet',
+      hint: 'when new mail came',
+    },
+  ]
+}
+
+/** @param {string} login @param {string} email */
+function loginHint(login, email) {
+  return login.toLowerCase() === email.toLowerCase() ? 'same as the address' : 'differs from the address'
+}
+
+/** @param {any} channel */
+function troublesOf({ auth, connection, disconnectedAt }) {
+  if (disconnectedAt) {
+    const summary = `The mailbox was disconnected (${whenText(disconnectedAt)}). Nothing is sent or fetched.`
+    const fault = { code: 'channel_disconnected', actor: 'owner', summary, evidence: null }
+    return [{ axis: 'disconnected', tone: 'warn', fault, until: null, canReconnect: true }]
+  }
+  const troubles = []
+  if (auth.state !== 'connected') {
+    const fault = auth.fault ?? unexplained(auth.state)
+    troubles.push({ axis: 'auth', tone: 'bad', fault, until: null, canReconnect: true })
+  }
+  if (connection.state !== 'ok') {
+    const fault = connection.fault ?? unexplained(connection.state)
+    troubles.push({ axis: 'connection', tone: 'warn', fault, until: connection.until, canReconnect: false })
+  }
+  return troubles
+}
+
+/** @param {string} state */
+function unexplained(state) {
+  return { code: state, actor: '', summary: 'The mailbox does not work at the moment.', evidence: null }
+}
+
+/** @param {ReturnType<typeof troublesOf>[number]} trouble @param {() => void} onclick */
+function troubleBox({ tone, fault, until, canReconnect }, onclick) {
+  return faultBox(fault, {
+    tone,
+    children: [
+      until ? element('p', { text: `Next attempt: ${exactWhenText(until)}` }) : null,
+      canReconnect ? element('button', { type: 'button', class: 'main', text: 'Reconnect', onclick }) : null,
+    ],
+  })
+}

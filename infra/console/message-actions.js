@@ -1,0 +1,46 @@
+/** What a person may ask of a mailbox and its messages besides writing: fetch, send again, cancel, download. */
+
+import { sentenceOf } from './api.js'
+import { toast } from './toast.js'
+
+/** @param {{ api: import('./api.js').Api, onDone(): void }} options `onDone` follows whatever may have changed something */
+export function openMessageActions({ api, onDone }) {
+  /** @param {() => Promise<unknown>} ask @param {string} done */
+  async function tell(ask, done) {
+    try {
+      await ask()
+      toast(done)
+    } catch (error) {
+      toast(sentenceOf(error))
+    }
+    onDone()
+  }
+
+  return {
+    /** @param {string} channelId */
+    fetchNow(channelId) {
+      const path = `/v1/channels/${encodeURIComponent(channelId)}/poll`
+      return tell(
+        () => api.call('POST', path),
+        'The provider is being asked. New mail appears within seconds.',
+      )
+    },
+
+    /** @param {any} message */
+    onRetry({ id, state }) {
+      const question = 'It may have arrived already. Send it again, so that it could arrive twice?'
+      if (state === 'uncertain' && !window.confirm(question)) return
+      tell(() => api.call('POST', `/v1/messages/${encodeURIComponent(id)}/retry`), 'It is sent again.')
+    },
+
+    /** @param {any} message */
+    onCancel({ id }) {
+      tell(() => api.call('DELETE', `/v1/messages/${encodeURIComponent(id)}`), 'It will not be sent.')
+    },
+
+    /** @param {string} path @param {string} filename */
+    onDownload(path, filename) {
+      api.download(path, filename).catch(error => toast(sentenceOf(error)))
+    },
+  }
+}

@@ -1,0 +1,241 @@
+import type { Page } from 'playwright-core'
+import { expect, test as plainTest } from 'vitest'
+import type { Json } from '../../infra/local/as-app.ts'
+import { connect, hasBrowser, signIn, useRunningConsole } from './running-console.ts'
+
+const test = plainTest.skipIf(!hasBrowser)
+const running = useRunningConsole()
+const customer = { address: 'customer@outside.example', name: 'Casey Customer' }
+
+test('these tests need /usr/bin/chromium (Debian: apt-get install chromium), else all are skipped', () => {
+  expect(hasBrowser).toBe(true)
+})
+
+async function outside(subject: string): Promise<Json[]> {
+  const { messages } = await running.sandbox('/outside')
+  return messages.filter((mail: Json) => mail.subject === subject)
+}
+
+const fact = (page: Page, name: string) =>
+  page.locator(`#channel-facts [data-key="${name}"] dd`).textContent()
+const to = (page: Page) => page.getByRole('textbox', { name: /^To/ })
+
+async function write(page: Page, draft: { to: string; subject: string; text: string }) {
+  await page.getByRole('button', { name: 'Write' }).click()
+  await to(page).fill(draft.to)
+  await page.getByLabel('Subject').fill(draft.subject)
+  await page.getByLabel('Text').fill(draft.text)
+}
+
+const send = (page: Page) => page.getByRole('button', { name: 'Send', exact: true })
+const row = (page: Page, subject: string) => page.locator('#messages a', { hasText: subject })
+const message = (page: Page, text: string) => page.locator('#conversation article', { hasText: text })
+
+test('a person connects a mailbox, answers a customer’s mail, and the customer gets the answer', async () => {
+  const page = await running.open('acme')
+  await connect(page, { person: 'Grace Hopper' })
+  expect(page.url()).not.toContain('connect_session')
+  expect(await fact(page, 'Address')).toContain('Grace.Hopper@tenant-b.example')
+  expect(await fact(page, 'Sends as (SMTP login)')).toBe('grace@tenant-a.examplediffers from the address')
+
+  await running.sandbox('/personas/grace/deliver', {
+    from: customer,
+    subject: 'Opening hours',
+    text: 'When?',
+  })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, 'Opening hours').click()
+  await message(page, 'When?').getByRole('button', { name: 'Reply' }).click()
+  await page.getByLabel('Text').fill('From nine.')
+  await send(page).click()
+
+  await message(page, 'From nine.').getByText('Sent', { exact: true }).waitFor()
+  const [answer] = await outside('Re: Opening hours')
+  expect(answer).toMatchObject({
+    recipient: customer.address,
+    from: [{ address: 'Grace.Hopper@tenant-b.example' }],
+    text: expect.stringContaining('From nine.'),
+  })
+  await page.locator('#events', { hasText: 'message.sent' }).waitFor()
+  expect(running.complaints).toEqual([])
+})
+
+test('a customer’s answer joins the conversation, in order, without anybody touching the page', async () => {
+  const page = await running.open('threads')
+  await connect(page, { person: 'Ada Lovelace' })
+  await write(page, { to: customer.address, subject: 'Offer', text: 'Ten crates.' })
+  await send(page).click()
+  await row(page, 'Offer').click()
+  await message(page, 'Ten crates.').getByText('Sent', { exact: true }).waitFor()
+  const [offer] = await outside('Offer')
+  await running.sandbox(`/outside/${offer.id}/reply`, { text: 'Agreed.' })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await message(page, 'Agreed.').waitFor()
+  expect(await page.locator('#conversation .text').allInnerTexts()).toEqual([
+    'Ten crates.',
+    expect.stringContaining('Agreed.'),
+  ])
+})
+
+test('a declined consent says what happened and who has to act, and leaves a clean URL', async () => {
+  const page = await running.open('declined')
+  await signIn(page, { provider: 'Google', person: 'Linus Lindqvist', decision: 'Decline' })
+  await page.getByRole('link', { name: 'Back to the app' }).click()
+  await page.getByText('Access to the mailbox was declined.').waitFor()
+  await page.getByText('The owner of the mailbox has to act.').waitFor()
+  await expect.poll(() => page.url()).toBe(`${running.url}/`)
+})
+
+test('a retry after a lost answer, and a double click, send the message once', async () => {
+  const page = await running.open('once')
+  await connect(page, { provider: 'Google', person: 'Linus Lindqvist' })
+  await write(page, { to: customer.address, subject: 'Only once', text: 'Once.' })
+  // The API accepts it, and the answer is lost on its way back.
+  await page.route(
+    '**/v1/channels/*/messages',
+    async route => {
+      await route.fetch()
+      await route.abort()
+    },
+    { times: 1 },
+  )
+  await send(page).click()
+  await page.getByText('No answer came').waitFor()
+  await send(page).dblclick()
+  await row(page, 'Only once').getByText('Sent', { exact: true }).waitFor()
+  expect(await row(page, 'Only once').count()).toBe(1)
+  expect(await outside('Only once')).toHaveLength(1)
+})
+
+test('what was changed after it was accepted goes out only if the person says so', async () => {
+  const page = await running.open('changed')
+  await connect(page, { person: 'Margaret Hamilton' })
+  await write(page, { to: customer.address, subject: 'First thought', text: 'One.' })
+  await page.route(
+    '**/v1/channels/*/messages',
+    async route => {
+      await route.fetch()
+      await route.abort()
+    },
+    { times: 1 },
+  )
+  await send(page).click()
+  await page.getByText('No answer came').waitFor()
+  await page.getByLabel('Subject').fill('Second thought')
+  await send(page).click()
+  await page.getByText('was accepted before you changed it').waitFor()
+  await page.getByRole('button', { name: 'Send as another message' }).click()
+  await row(page, 'Second thought').getByText('Sent', { exact: true }).waitFor()
+  expect(await outside('First thought')).toHaveLength(1)
+  expect(await outside('Second thought')).toHaveLength(1)
+})
+
+test('a rule that was broken is told at the field that broke it', async () => {
+  const page = await running.open('fields')
+  await connect(page, { person: 'Margaret Hamilton' })
+  await write(page, { to: 'nobody', subject: 'x', text: '' })
+  await send(page).click()
+  await page.getByText('“nobody” must be a mail address such as ada@contoso.example.').waitFor()
+  expect(await to(page).getAttribute('aria-invalid')).toBe('true')
+  expect(await page.getByLabel('Subject').getAttribute('aria-invalid')).toBe('false')
+})
+
+test('a mail’s markup is shown as the text it is', async () => {
+  const page = await running.open('markup')
+  await connect(page, { person: 'Grace Hopper' })
+  const markup = '<img src=x id=evil>'
+  await running.sandbox('/personas/grace/deliver', { from: customer, subject: markup, text: markup })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, markup).click()
+  await message(page, markup).locator('.text', { hasText: markup }).waitFor()
+  expect(await page.locator('#evil').count()).toBe(0)
+})
+
+test('a mail of only HTML is not shown, and its original can be downloaded', async () => {
+  const page = await running.open('html')
+  await connect(page, { person: 'Grace Hopper' })
+  const [, channelId = ''] = new URL(page.url()).hash.split('/')
+  const document = { to: [customer], subject: 'Newsletter', html: '<h1 id="evil">Buy</h1>' }
+  expect((await running.app().send(channelId, document, 'html-1')).status).toBe(202)
+  await page.getByRole('link', { name: 'Sent', exact: true }).click()
+  await row(page, 'Newsletter').click()
+  await page.getByText('only an HTML version').waitFor()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: 'Download the original' }).click(),
+  ])
+  expect(download.suggestedFilename()).toMatch(/\.eml$/)
+  expect(await page.locator('#evil').count()).toBe(0)
+})
+
+test('an outage is told quietly, and the console recovers by itself', async () => {
+  const page = await running.open('outage')
+  await connect(page, { person: 'Ada Lovelace' })
+  const banner = page.locator('#outage', { hasText: 'Postroom does not answer.' })
+  await page.context().setOffline(true)
+  await banner.waitFor()
+  await running.sandbox('/personas/ada/deliver', {
+    from: customer,
+    subject: 'Are you there?',
+    text: 'Hello?',
+  })
+  await page.context().setOffline(false)
+  await banner.waitFor({ state: 'hidden' })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, 'Are you there?').waitFor()
+})
+
+test('a broken mailbox says who has to act, and “Reconnect” leads back to the same one', async () => {
+  const page = await running.open('broken')
+  await connect(page, { person: 'Grace Hopper' })
+  const before = page.url()
+  const fault = {
+    code: 'smtp_auth_refused',
+    actor: 'owner',
+    summary: 'The mail server refuses our sign-in for sending.',
+    evidence: '535 5.7.3',
+  }
+  await page.route(
+    '**/v1/channels?*',
+    async route => {
+      const response = await route.fetch()
+      const json = await response.json()
+      json.channels[0].auth = { state: 'reconnect_required', since: new Date().toISOString(), fault }
+      await route.fulfill({ response, json })
+    },
+    { times: 1 },
+  )
+  await page.reload()
+  await page
+    .locator('#channel-faults', { hasText: `${fault.summary} The owner of the mailbox has to act.` })
+    .waitFor()
+  await page.getByRole('button', { name: 'Reconnect' }).click()
+  await page.getByRole('heading', { name: 'Reconnect your mailbox' }).waitFor()
+  await page.getByRole('button', { name: 'Continue to Microsoft 365' }).click()
+  await page.getByRole('button', { name: 'Accept' }).click()
+  await page.getByText('is connected to the account').waitFor()
+  await page.locator('#events', { hasText: 'channel.reconnected' }).waitFor()
+  expect(page.url()).toBe(before)
+})
+
+test('an account id that breaks the rules is refused at its field', async () => {
+  const page = await running.open('no spaces please')
+  await page.locator('#account-error', { hasText: 'must be 1 to 128 letters' }).waitFor()
+})
+
+test('nothing is wider than a screen of 320 pixels', async () => {
+  const page = await running.open('narrow', { width: 320 })
+  await connect(page, { person: 'Grace Hopper' })
+  const subject = `Long-${'word'.repeat(40)}`
+  await running.sandbox('/personas/grace/deliver', { from: customer, subject, text: 'y'.repeat(300) })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  const isTooWide = 'document.documentElement.scrollWidth > window.innerWidth'
+  await row(page, subject).waitFor()
+  expect(await page.evaluate(isTooWide)).toBe(false)
+  await row(page, subject).click()
+  await message(page, 'yyy').waitFor()
+  expect(await page.evaluate(isTooWide)).toBe(false)
+  await page.getByRole('button', { name: 'Reply' }).click()
+  await send(page).waitFor()
+  expect(await page.evaluate(isTooWide)).toBe(false)
+})
