@@ -38,6 +38,6 @@ async function read({ parameters, services }: Call) {
 
 async function poll({ parameters, services }: Call) {
   const channel = await services.channels.get(parameters.id ?? '')
-  await services.queues.poll([channel.id])
+  await services.queues.pollNow(channel.id)
   return json(202, { channelId: channel.id, state: 'polling' })
 }

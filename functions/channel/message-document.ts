@@ -79,7 +79,7 @@ export const messageDocumentSchema = z
   })
   .refine(message => message.text !== undefined || message.html !== undefined, {
     path: ['text'],
-    message: 'must be there, or html',
+    message: 'must be given, or html instead',
   })
 
 export type MessageDocument = z.infer<typeof messageDocumentSchema>

@@ -6,7 +6,11 @@ import { z } from 'zod'
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
 export const doorbellSchema = z.strictObject({ channelId: z.string().min(1) })
 
-export const pollBatchSchema = z.strictObject({ channelIds: z.array(z.string().min(1)).min(1) })
+export const pollBatchSchema = z.strictObject({
+  channelIds: z.array(z.string().min(1)).min(1),
+  /** Somebody asked and waits: an idle poll then leaves a trace, which it does not otherwise. */
+  isRequested: z.boolean().optional(),
+})
 
 /** Work on secrets that a function without access to them has found. */
 export const forgetSchema = z.strictObject({
@@ -24,6 +28,8 @@ export interface Queues {
   forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
   ring(channelId: string): Promise<void>
   poll(channelIds: string[], delaySeconds?: number): Promise<void>
+  /** A poll now, at somebody's wish. */
+  pollNow(channelId: string): Promise<void>
 }
 
 export interface QueueServices {
@@ -44,6 +50,11 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
       await sqs.send(
         new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }),
       )
+    },
+
+    async pollNow(channelId) {
+      const body: z.infer<typeof pollBatchSchema> = { channelIds: [channelId], isRequested: true }
+      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 
     async poll(channelIds, delaySeconds = 0) {

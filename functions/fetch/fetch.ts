@@ -1,6 +1,7 @@
 /** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended. */
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
+import type { z } from 'zod'
 import { type Channels, openChannels } from '../channel/channels.ts'
 import { eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
@@ -68,7 +69,7 @@ export async function answerRecord(body: string, work: Work): Promise<void> {
   const forget = forgetSchema.safeParse(document)
   if (forget.success) return forgetGrant(forget.data.forget, work.services)
   const batch = pollBatchSchema.safeParse(document)
-  if (batch.success) return fetchBatch(batch.data.channelIds, work)
+  if (batch.success) return fetchBatch(batch.data, work)
   // Whatever it was, it will not get better by being read again.
   log({ event: 'poll_record_invalid', bytes: Buffer.byteLength(body) })
 }
@@ -82,13 +83,16 @@ function parseJson(text: string): unknown {
 }
 
 /** One mailbox that hangs or fails delays no other. */
-async function fetchBatch(channelIds: string[], { services, deadlineMs }: Work): Promise<void> {
+async function fetchBatch(
+  { channelIds, isRequested = false }: z.infer<typeof pollBatchSchema>,
+  { services, deadlineMs }: Work,
+): Promise<void> {
   const channels = await services.channels.findMany([...new Set(channelIds)])
   const waiting = [...channels]
   const worker = async () => {
     for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
       try {
-        await pollMailbox(channel, { services, deadlineMs })
+        await pollMailbox(channel, { services, deadlineMs, isRequested })
       } catch (error) {
         log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })
       }

@@ -31,6 +31,8 @@ const dayMs = 24 * 3600_000
 interface Poll {
   services: MailboxServices
   deadlineMs: number
+  /** Somebody waits for it, and shall see when it was done. */
+  isRequested: boolean
 }
 
 export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
@@ -96,26 +98,37 @@ async function signIn(channel: Channel, services: MailboxServices): Promise<Imap
 async function fetchNew(
   channel: Channel,
   session: ImapSession,
-  { services, deadlineMs }: Poll,
+  { services, deadlineMs, isRequested }: Poll,
 ): Promise<void> {
   const { cursors, channels, now } = services
   const state = await session.open(folder)
+  const { uidValidity, uidNext } = state
   const cursor = await currentCursor(channel, { session, state, services })
   // An idle mailbox costs no write: the server says by UIDNEXT that nothing can be there.
-  if (state.uidNext <= cursor.lastUid + 1) return
+  if (uidNext <= cursor.lastUid + 1) {
+    if (isRequested) await noteFetched()
+    return
+  }
 
-  const uids = (await session.uidsFrom(cursor.lastUid + 1)).slice(0, mailsPerPoll)
-  for (const uid of uids) {
+  const uids = await session.uidsFrom(cursor.lastUid + 1)
+  for (const uid of uids.slice(0, mailsPerPoll)) {
     if (now() > deadlineMs) return
     const mail = await session.fetch(uid)
     if (mail) {
-      const { uidValidity } = state
       const skipKnown = uid <= (cursor.resyncToUid ?? 0)
       await ingest(mail, { channel, folder, uidValidity, skipKnown, services })
     }
-    await cursors.advance(channel.id, folder, { uidValidity: state.uidValidity, lastUid: uid })
+    await cursors.advance(channel.id, folder, { uidValidity, lastUid: uid })
   }
-  await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
+  // What lies between was expunged; left behind, the cursor would make every idle poll look like news.
+  if (uids.length <= mailsPerPoll) {
+    await cursors.advance(channel.id, folder, { uidValidity, lastUid: uidNext - 1 })
+  }
+  await noteFetched()
+
+  async function noteFetched(): Promise<void> {
+    await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
+  }
 }
 
 /** First poll, another UIDVALIDITY, or as left: where reading goes on. */

@@ -80,7 +80,7 @@ function factsOf(channel) {
     {
       name: 'Last fetched',
       value: lastFetchedAt ? exactWhenText(lastFetchedAt) : 'nothing yet',
-      hint: 'when new mail came',
+      hint: 'as asked or when mail came',
     },
   ]
 }
