@@ -1,6 +1,6 @@
 /** DynamoDB's expressions, built from plain objects: the only dialect the rest of the code needs. */
 
-/** All parts must hold. An absent attribute counts as below any number. */
+/** All parts must hold; `login.smtp` names a field within a map. An absent attribute counts as below any number. */
 export interface Condition {
   exists?: boolean
   equals?: Record<string, string | number | boolean>
@@ -18,11 +18,15 @@ export interface Change {
 export function expressions(change: Change, condition: Condition | undefined) {
   const names: Record<string, string> = {}
   const values: Record<string, unknown> = {}
-  const placeholderOf = (attribute: string) => {
-    const placeholder = `#${attribute.replace(/[^A-Za-z0-9]/g, '_')}`
-    names[placeholder] = attribute
-    return placeholder
-  }
+  const placeholderOf = (path: string) =>
+    path
+      .split('.')
+      .map(attribute => {
+        const placeholder = `#${attribute.replace(/[^A-Za-z0-9]/g, '_')}`
+        names[placeholder] = attribute
+        return placeholder
+      })
+      .join('.')
   let count = 0
   const placeholderFor = (value: unknown) => {
     const placeholder = `:v${count++}`

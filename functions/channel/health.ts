@@ -54,10 +54,14 @@ export function openHealth({ channels, events, now }: HealthServices): Health {
   async function move(channel: Channel, change: ChannelChange, types: EventType[]): Promise<Channel> {
     const unannounced = [...channel.unannounced, ...types.map(type => ({ type, at: nowText() }))]
     const moved = await channels.change(channel.id, types.length > 0 ? { ...change, unannounced } : change, {
-      // A reconnect in between brought a new grant: what was found out about the old one no longer counts.
-      equals: { grantId: channel.grantId },
+      // A reconnect or a healed login in between: what was found out about the old ones no longer counts.
+      equals: {
+        grantId: channel.grantId,
+        'login.imap': channel.login.imap,
+        'login.smtp': channel.login.smtp,
+      },
     })
-    return moved ? announce(moved) : channel
+    return moved ? announce(moved) : ((await channels.find(channel.id)) ?? channel)
   }
 
   return {

@@ -59,6 +59,8 @@ export async function recheck(
 
   const since = new Date(now()).toISOString()
   const change: ChannelChange = {
+    // Where the account has no address of its own, the login is the address, and is renamed with it.
+    email: claims && channel.email === channel.login.smtp ? emailOf(entry, claims) : channel.email,
     login,
     access,
     auth: authOf(access, since),

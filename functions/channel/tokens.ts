@@ -49,9 +49,14 @@ type Wanted = { kind: 'good' } | { kind: 'other'; refused: string } | { kind: 'f
 
 interface Obtained {
   accessToken: string
-  /** Null where no refresh of ours brought one. */
+  /** Null where the provider sends none with a refresh, and where somebody else refreshed. */
   idToken: string | null
+  /** False if the token is another refresh's, whose id_token we have not seen. */
+  isOurs: boolean
 }
+
+/** Losing the race for the lease this often in a row means somebody refreshes without end. */
+const freshTries = 3
 
 export function openTokens(services: TokenServices): Tokens {
   const { apps, providers, now } = services
@@ -73,7 +78,13 @@ export function openTokens(services: TokenServices): Tokens {
       (await once(channel, { kind: 'other', refused })).accessToken,
 
     async freshSignIn(channel) {
-      const { accessToken, idToken } = await once(channel, { kind: 'fresh' })
+      let obtained = await once(channel, { kind: 'fresh' })
+      // Without fresh claims a renamed login would look like a refused one, so a lost race is run again.
+      for (let tries = 1; !obtained.isOurs; tries++) {
+        if (tries === freshTries) throw new PostroomError('token_save_lost')
+        obtained = await once(channel, { kind: 'fresh' })
+      }
+      const { accessToken, idToken } = obtained
       const entry = providerOf(providers, channel.provider)
       const app = await apps.get(channel.provider)
       const claims = idToken && (await verifyIdToken(idToken, { entry, app, nonce: null, now: now() }))
@@ -94,12 +105,15 @@ async function obtain(channel: Channel, wanted: Wanted, services: TokenServices)
 
   if (grant.refreshAtMs > now()) {
     const { accessToken } = await grants.open(owner, grant)
-    if (isWanted(accessToken, wanted)) return { accessToken, idToken: null }
+    if (isWanted(accessToken, wanted)) return { accessToken, idToken: null, isOurs: false }
   }
 
   const holder = randomId('lease')
   const leased = await grants.lease(owner, { version: grant.version, holder, untilMs: now() + leaseMs })
-  if (!leased) return { accessToken: await winnersToken(owner, { grant, wanted }, services), idToken: null }
+  if (!leased) {
+    const accessToken = await winnersToken(owner, { grant, wanted }, services)
+    return { accessToken, idToken: null, isOurs: false }
+  }
   return refresh(channel, { owner, grant, wanted, holder }, services)
 }
 
@@ -141,7 +155,7 @@ async function refresh(channel: Channel, leased: Leased, services: TokenServices
     )
     // Saved before it is used: a crash now must not lose a refresh token that was rotated.
     if (await saveHard(() => grants.save(owner, { answer, previous: grant, holder }), now)) {
-      return { accessToken: answer.accessToken, idToken: answer.idToken }
+      return { accessToken: answer.accessToken, idToken: answer.idToken, isOurs: true }
     }
     return winner(await grants.read(owner))
   } catch (thrown) {
@@ -152,13 +166,13 @@ async function refresh(channel: Channel, leased: Leased, services: TokenServices
     await grants.release(owner, holder)
     const worksStill = grant.expiresAtMs - now() > usableMs && isWanted(current.accessToken, wanted)
     if (worksStill && error.row.action !== 'reconnect') {
-      return { accessToken: current.accessToken, idToken: null }
+      return { accessToken: current.accessToken, idToken: null, isOurs: false }
     }
     throw error
   }
 
   async function winner(theirs: StoredGrant): Promise<Obtained> {
-    return { accessToken: (await grants.open(owner, theirs)).accessToken, idToken: null }
+    return { accessToken: (await grants.open(owner, theirs)).accessToken, idToken: null, isOurs: false }
   }
 }
 

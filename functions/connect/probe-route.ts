@@ -1,10 +1,12 @@
 /** An operator's questions about a channel's logins: what does each server say, and what would be stored (rows S8, S10). */
 
 import { z } from 'zod'
+import { mayUse } from '../channel/access.ts'
 import { presentChannel } from '../channel/channels.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { bodyText, type HttpAnswer, type HttpRequest, json } from '../channel/http.ts'
 import { parseInput } from '../channel/input.ts'
+import type { Queues } from '../channel/queues.ts'
 import { type Recheck, type RecheckServices, recheck } from '../channel/recheck.ts'
 
 const optionsSchema = z.strictObject({ dryRun: z.boolean().default(false) })
@@ -17,12 +19,15 @@ const optionsSchema = z.strictObject({ dryRun: z.boolean().default(false) })
  */
 export async function answerProbe(
   request: HttpRequest,
-  { tryAll, services }: { tryAll: boolean; services: RecheckServices },
+  { tryAll, services }: { tryAll: boolean; services: RecheckServices & { queues: Queues } },
 ): Promise<HttpAnswer> {
   const channel = await services.channels.get(request.pathParameters?.id ?? '')
   if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
   const { dryRun } = parseInput(optionsSchema, readOptions(request))
-  return json(200, present(await recheck(channel, { tryAll, dryRun }, services)))
+  const result = await recheck(channel, { tryAll, dryRun }, services)
+  // What was parked may leave now.
+  if (!dryRun && mayUse(result.channel, 'smtp')) await services.queues.ring(channel.id)
+  return json(200, present(result))
 }
 
 function readOptions(request: HttpRequest): unknown {

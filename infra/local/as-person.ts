@@ -6,11 +6,18 @@ export interface Landing {
   text: string
 }
 
+/** What is chosen on the sandbox's consent page. */
+interface ConsentAnswer {
+  decision?: 'accept' | 'decline'
+  /** One of the sandbox's scripts: how the provider or its mail servers shall behave. */
+  script?: string
+}
+
 export interface Person {
   /** One step: no redirect is followed. Cookies are kept as a browser keeps them. */
   visit(url: string, form?: Record<string, string>): Promise<Landing & { location: string | null }>
   /** The whole way from the connect link, choosing a persona of the sandbox. */
-  connect(connectUrl: string, persona: string, decision?: 'accept' | 'decline'): Promise<Landing>
+  connect(connectUrl: string, persona: string, answer?: ConsentAnswer): Promise<Landing>
 }
 
 const redirectLimit = 10
@@ -53,12 +60,12 @@ export function newPerson(): Person {
 
   return {
     visit,
-    async connect(connectUrl, persona, decision = 'accept') {
+    async connect(connectUrl, persona, { decision = 'accept', script } = {}) {
       const page = await visit(connectUrl)
       if (page.status !== 200) return page
       const consent = await follow(await visit(connectUrl, {}))
       if (consent.status !== 200) return consent
-      return follow(await visit(consent.url, { persona, decision }))
+      return follow(await visit(consent.url, { persona, decision, ...(script !== undefined && { script }) }))
     },
   }
 }

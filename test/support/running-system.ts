@@ -19,7 +19,7 @@ export interface RunningSystem {
   /** The whole way from the connect link to the confirmed channel. */
   connect(
     persona: string,
-    options?: { accountId?: string; provider?: string; session?: object },
+    options?: { accountId?: string; provider?: string; session?: object; script?: string },
   ): Promise<Json>
   /** Calls the sandbox's own interface. */
   sandbox(path: string, body?: object): Promise<Json>
@@ -70,10 +70,10 @@ export function useRunningSystem(options: { accessTokenSeconds?: number } = {}):
       await start()
     },
 
-    async connect(persona, { accountId = 'acme', provider = 'microsoft', session = {} } = {}) {
+    async connect(persona, { accountId = 'acme', provider = 'microsoft', session = {}, script } = {}) {
       const { app } = this
       const created = await app.call('POST', '/v1/connect-sessions', { accountId, provider, ...session })
-      const landing = await newPerson().connect(created.body.connectUrl, persona)
+      const landing = await newPerson().connect(created.body.connectUrl, persona, { script })
       if (landing.status !== 200) throw new Error(`The sign-in ended with ${landing.status}: ${landing.text}`)
       const confirmed = await app.call('POST', `/v1/connect-sessions/${created.body.id}/confirm`)
       if (confirmed.status !== 200) throw new Error(`Not confirmed: ${JSON.stringify(confirmed)}`)

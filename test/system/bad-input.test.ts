@@ -154,7 +154,7 @@ test('a sign-in answer with a code of no provider fails the session with a reaso
 
 test('declining leaves no channel, and the app reads why', async () => {
   const { connectUrl, id } = await openSession({ accountId: 'decliner' })
-  const page = await newPerson().connect(connectUrl, 'grace', 'decline')
+  const page = await newPerson().connect(connectUrl, 'grace', { decision: 'decline' })
   expect(page).toMatchObject({ status: 403, text: expect.stringContaining('consent_declined') })
   const { body } = await running.app.call('GET', `/v1/connect-sessions/${id}`)
   expect(body.fault.code).toBe('consent_declined')

@@ -56,7 +56,9 @@ test('a probe shows that SMTP refuses the alias that IMAP takes, with the same t
   const accepted = (attempts: Json[]) => Object.fromEntries(attempts.map(a => [a.login, a.accepted]))
   expect(accepted(body.imap)).toEqual({ [upn]: true, [alias]: true })
   expect(accepted(body.smtp)).toEqual({ [upn]: true, [alias]: false })
-  expect(body.smtp.find((a: Json) => a.login === alias).answer).toMatch(/^535 5\.7\.3 Authentication unsuccessful/)
+  expect(body.smtp.find((a: Json) => a.login === alias).answer).toMatch(
+    /^535 5\.7\.3 Authentication unsuccessful/,
+  )
 })
 
 test('reconcile-logins says what it would store, changes nothing until told, then heals (S8)', async () => {
@@ -78,7 +80,10 @@ test('a channel stored with the alias heals by itself at the first 535, and the 
   await storeWrongLogin(channel.id)
   const to = [{ address: 'customer@outside.example' }]
   const reply = await running.app.send(channel.id, { to, subject: 'Healed', text: 'on the way' }, 'heal-1')
-  await running.app.event('acme', event => event.type === 'message.sent' && event.data.message.id === reply.body.id)
+  await running.app.event(
+    'acme',
+    event => event.type === 'message.sent' && event.data.message.id === reply.body.id,
+  )
   const healed = await running.app.event('acme', event => event.type === 'channel.login_healed')
   expect(healed.data.channel.login.smtp).toBe(upn)
   expect(healed.data.channel.auth.state).toBe('connected')
