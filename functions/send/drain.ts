@@ -101,7 +101,7 @@ async function readyMessages(channel: Channel, services: DrainServices): Promise
     } else if (message.state === 'sending' && message.bodyStarted) {
       // We hold the lease, so whoever was sending this is dead, and the body may have arrived.
       await settleUnfinished(message, row, { channel, services })
-    } else if (isDue(message, at)) {
+    } else if (isDue(message, at) || channel.disconnectedAt !== null) {
       ready.push({ row, message })
     }
   }
