@@ -1,0 +1,104 @@
+import { mkdir, readFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
+import type { Page } from 'playwright-core'
+import { beforeAll, expect, test } from 'vitest'
+import { hasBrowser, useRunningConsole } from './running-console.ts'
+
+const running = useRunningConsole()
+const pictures = new URL('../../artefacts/', import.meta.url)
+
+let axe = ''
+beforeAll(async () => {
+  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+  await mkdir(pictures, { recursive: true })
+})
+
+/** Looks at the page as it is: on a phone and a desk, in light and dark, and through axe's eyes. */
+async function look(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['light', 'dark'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+    for (const width of [320, 1280]) {
+      await page.setViewportSize({ width, height: 720 })
+      await page.screenshot({
+        path: new URL(`connect-${name}-${width}-${colorScheme}.png`, pictures).pathname,
+      })
+      const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
+      expect(overflow, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0)
+    }
+    await page.evaluate(axe)
+    // axe is a global of the page once its source has run there.
+    const { violations } = (await page.evaluate('axe.run()')) as {
+      violations: { id: string; help: string }[]
+    }
+    expect(
+      violations.map(({ id, help }) => `${id}: ${help}`),
+      `${name}, ${colorScheme}`,
+    ).toEqual([])
+  }
+}
+
+async function openLink(session: object = {}): Promise<Page> {
+  const page = await running.open('pages')
+  const { body } = await running.app().call('POST', '/v1/connect-sessions', {
+    accountId: 'pages',
+    provider: 'microsoft',
+    ...session,
+  })
+  await page.goto(body.connectUrl)
+  return page
+}
+
+/** Continues with the keyboard alone, then consents as the persona whom the script concerns. */
+async function consent(page: Page, { person, script }: { person: string; script: string }): Promise<void> {
+  await page.getByRole('button', { name: /^Continue to/ }).focus()
+  await page.keyboard.press('Enter')
+  await page.getByRole('radio', { name: person }).check()
+  await page.locator('details > summary').first().click()
+  await page.getByRole('combobox').selectOption(script)
+  await page.getByRole('button', { name: 'Accept' }).click()
+}
+
+test.skipIf(!hasBrowser)('the connect page is accessible and names what will happen', async () => {
+  const page = await openLink()
+  await page.getByRole('heading', { name: 'Connect your mailbox' }).waitFor()
+  await look(page, 'start')
+})
+
+test.skipIf(!hasBrowser)('a link that is not known says so', async () => {
+  const page = await openLink()
+  await page.goto(`${running.url}/connect/cs_nothing.x`)
+  await page.getByText('ticket_invalid').waitFor()
+  await look(page, 'unknown-link')
+})
+
+test.skipIf(!hasBrowser)('while a mail server is silent, the page shows that it is being tried', async () => {
+  const page = await openLink()
+  await consent(page, { person: 'Margaret', script: 'imap_hangs' })
+  await page.getByRole('heading', { name: 'Checking your mailbox' }).waitFor()
+  await page.screenshot({ path: new URL('connect-checking-1280-light.png', pictures).pathname })
+  await page.getByRole('heading', { name: 'Almost done' }).waitFor({ timeout: 25_000 })
+})
+
+test.skipIf(!hasBrowser)('a sign-in that works ends on a page that says what comes next', async () => {
+  const page = await openLink({ autoConfirm: true })
+  await consent(page, { person: 'Ada', script: '' })
+  await page.getByRole('heading', { name: 'Mailbox connected' }).waitFor()
+  await look(page, 'connected')
+})
+
+test.skipIf(!hasBrowser).each([
+  ['smtp_disabled_mailbox', 'Almost done'],
+  ['access_denied', 'consent_declined'],
+  ['admin_approval_needed', 'Approve as administrator'],
+  ['conditional_access', 'sign_in_blocked_by_policy'],
+  ['wrong_tenant', 'account_not_in_tenant'],
+  ['client_secret_expired', 'app_credentials_refused'],
+  ['temporarily_unavailable', 'provider_unreachable'],
+  ['smtp_scope_missing', 'scope_missing'],
+  ['no_licence', 'mailbox_unusable'],
+])('%s: the page shows "%s", and is accessible', async (script, shown) => {
+  const page = await openLink()
+  await consent(page, { person: 'Ada', script })
+  await page.getByText(shown).first().waitFor({ timeout: 25_000 })
+  await look(page, script)
+})

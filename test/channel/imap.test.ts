@@ -1,0 +1,50 @@
+/** What an IMAP sign-in that fails is called: only the server's verdict about the login is one. */
+
+import { expect, test } from 'vitest'
+import { openImap } from '../../functions/channel/imap.ts'
+import { startScriptedImap } from '../support/scripted-imap.ts'
+import { nowhere } from '../support/test-providers.ts'
+import { textsOf, thrownBy } from '../support/thrown-error.ts'
+
+const accessToken = 'token-that-nobody-may-see'
+const user = 'ada@contoso.example'
+
+test.each([
+  ['imap_auth_refused', 'NO AUTHENTICATE failed.'],
+  ['imap_auth_refused', 'NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)'],
+  ['imap_unreachable', 'NO [UNAVAILABLE] Temporary System Error'],
+  ['provider_throttled', 'NO [ALERT] Too many simultaneous connections. (Failure)'],
+  ['provider_throttled', 'NO [LIMIT] Too many connections'],
+  ['imap_disabled', 'NO [ALERT] IMAP access is disabled for your domain.'],
+  ['imap_unreachable', 'BAD Command Error. 12'],
+  ['imap_unreachable', 'drop'],
+])('a sign-in is %s by "%s"', async (code, answer) => {
+  const imap = await startScriptedImap()
+  imap.authenticate = answer
+  const error = await thrownBy(() => openImap({ server: imap.server, user, accessToken }))
+  expect(error.code).toBe(code)
+  expect(textsOf(error)).not.toContain(accessToken)
+})
+
+test.each(['drop', '* BYE Server shutting down'])('the greeting "%s" is no greeting', async greeting => {
+  const imap = await startScriptedImap()
+  imap.greeting = greeting
+  const error = await thrownBy(() => openImap({ server: imap.server, user, accessToken }))
+  expect(error.code).toBe('imap_unreachable')
+})
+
+test('a mailbox that the server does not open after the sign-in is a setting, no refused login', async () => {
+  const imap = await startScriptedImap()
+  imap.afterwards = 'BAD User is authenticated but not connected.'
+  const error = await thrownBy(async () => {
+    const session = await openImap({ server: imap.server, user, accessToken })
+    await session.open('INBOX')
+  })
+  expect(error.code).toBe('imap_disabled')
+})
+
+test('a port that nobody listens on is unreachable', async () => {
+  expect((await thrownBy(() => openImap({ server: nowhere, user, accessToken }))).code).toBe(
+    'imap_unreachable',
+  )
+})

@@ -1,0 +1,142 @@
+/** A batch of mailboxes: one that hangs, breaks or is damaged delays no other, and an outage prompts nobody. */
+
+import { beforeEach, expect, test } from 'vitest'
+import type { Channel } from '../../functions/channel/channels.ts'
+import { openCursors } from '../../functions/fetch/cursor.ts'
+import { answerRecord } from '../../functions/fetch/fetch.ts'
+import { useEngines } from '../support/engines.ts'
+import { useSandbox } from '../support/sandbox-mailboxes.ts'
+import { type ScriptedImap, startScriptedImap } from '../support/scripted-imap.ts'
+import { nowhere } from '../support/test-providers.ts'
+import { addChannel, eventsOf, eventTypes, openWorkbench, type Workbench } from '../support/workbench.ts'
+
+const engines = useEngines()
+const mailboxes = useSandbox()
+const { clock } = mailboxes
+
+let bench: Workbench
+let imap: ScriptedImap
+let ada: Channel
+let broken: Channel
+
+beforeEach(async () => {
+  imap = await startScriptedImap()
+  const { providers, apps } = mailboxes
+  const { microsoft } = providers
+  if (!microsoft) throw new Error('There is no entry for microsoft')
+  const known = {
+    ...providers,
+    scripted: { ...microsoft, imap: imap.server },
+    nowhere: { ...microsoft, imap: nowhere, tokenEndpoint: 'http://127.0.0.1:1/token' },
+  }
+  bench = openWorkbench(await engines.fresh(), { providers: known, apps, clock })
+  clock.advance(2_000)
+  ada = await mailboxes.connect(bench, 'ada')
+  broken = await addChannel(bench, { provider: 'scripted' })
+  await mailboxes.deliver('ada', { subject: 'to ada' })
+})
+
+async function poll(...channelIds: string[]): Promise<void> {
+  const services = { ...bench, cursors: openCursors(bench) }
+  await answerRecord(JSON.stringify({ channelIds }), { services, deadlineMs: bench.now() + 60_000 })
+}
+
+const told = async () =>
+  (await eventsOf(bench))
+    .filter(({ type }) => type === 'message.received')
+    .map(({ data }) => String(data.message?.subject))
+
+async function expectBackingOff(id: string): Promise<void> {
+  const { auth, connection } = await bench.channels.get(id)
+  expect(connection.state).toBe('backing_off')
+  expect(auth.state).toBe('connected')
+  expect((await eventTypes(bench)).filter(type => type.startsWith('channel.'))).toEqual([])
+}
+
+test('I8: a server that nobody can reach: back off, prompt nobody', async () => {
+  const channel = await addChannel(bench, { provider: 'nowhere' })
+  await poll(channel.id, ada.id)
+  await expectBackingOff(channel.id)
+  expect(await told()).toEqual(['to ada'])
+})
+
+test.each<[string, Partial<ScriptedImap>]>([
+  ['at the greeting', { greeting: 'drop' }],
+  ['in the middle of the sign-in', { authenticate: 'drop' }],
+  ['after the sign-in', { afterwards: 'drop' }],
+  ['with a farewell', { greeting: '* BYE Server shutting down' }],
+])('I8: a connection that ends %s: back off, prompt nobody', async (_when, script) => {
+  Object.assign(imap, script)
+  await poll(broken.id, ada.id)
+  await expectBackingOff(broken.id)
+  expect(await told()).toEqual(['to ada'])
+})
+
+test('a token endpoint that is down while the token is dead: back off, prompt nobody', async () => {
+  const channel = await addChannel(bench, { provider: 'nowhere', tokens: { expiresInMs: 1 } })
+  clock.advance(10)
+  await poll(channel.id)
+  await expectBackingOff(channel.id)
+})
+
+test('Exchange’s "authenticated but not connected" proves nothing: back off, prompt nobody', async () => {
+  imap.afterwards = 'BAD User is authenticated but not connected.'
+  await poll(broken.id)
+  await expectBackingOff(broken.id)
+})
+
+test('one that was backing off comes back by itself', async () => {
+  imap.greeting = 'drop'
+  await poll(broken.id)
+  const connections = imap.connections
+  await poll(broken.id)
+  expect(imap.connections).toBe(connections)
+  clock.advance(61_000)
+  await poll(broken.id)
+  expect(imap.connections).toBe(connections + 1)
+})
+
+test('a channel whose grant is gone does not stop the others', async () => {
+  const lost = await addChannel(bench)
+  await bench.secrets.remove({ pk: `GRANT#${lost.grantId}`, sk: 'GRANT' })
+  await poll(lost.id, ada.id)
+  expect(await told()).toEqual(['to ada'])
+})
+
+test('I7: a damaged channel row does not stop the others', async () => {
+  await bench.main.put({ pk: 'CHANNEL#ch_damaged', sk: 'CHANNEL', id: 'ch_damaged' })
+  await poll('ch_damaged', ada.id)
+  expect(await told()).toEqual(['to ada'])
+})
+
+test('channels that are gone or named twice do no harm', async () => {
+  await poll('ch_unknown', ada.id, ada.id)
+  expect(await told()).toEqual(['to ada'])
+})
+
+test.each(['', 'no json', '{}', '{"channelIds":[]}', '{"channelIds":[7]}'])(
+  'the batch %j is dropped',
+  async body => {
+    const services = { ...bench, cursors: openCursors(bench) }
+    await answerRecord(body, { services, deadlineMs: bench.now() + 60_000 })
+    expect(await eventsOf(bench)).toEqual([])
+  },
+)
+
+test('I7: a mail with more in its header than a row can hold stops no mailbox', async () => {
+  await poll(ada.id)
+  const people = Array.from({ length: 200 }, (_, i) => `"${'n'.repeat(2_500)}" <p${i}@outside.example>`)
+  await mailboxes.deliver('ada', `From: a@outside.example\nTo: ${people.join(',\n ')}\nSubject: huge\n\nHi\n`)
+  await mailboxes.deliver('ada', { subject: 'behind it' })
+  await poll(ada.id)
+  await poll(ada.id)
+  expect(await told()).toEqual(['to ada', 'huge', 'behind it'])
+})
+
+test('what one mailbox receives is told under its own account only', async () => {
+  const margaret = await mailboxes.connect(bench, 'margaret', { accountId: 'other' })
+  await mailboxes.deliver('margaret', { subject: 'to margaret' })
+  await poll(margaret.id, ada.id)
+  expect(await told()).toEqual(['to ada'])
+  expect((await eventsOf(bench, 'other')).map(({ data }) => data.message?.subject)).toEqual(['to margaret'])
+})

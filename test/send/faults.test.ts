@@ -1,0 +1,188 @@
+/** What becomes of messages and channel for every way in which sending can fail. */
+
+import { expect, test } from 'vitest'
+import { useEngines } from '../support/engines.ts'
+import { startSendingChannel } from '../support/sending-channel.ts'
+import { addChannel, eventTypes } from '../support/workbench.ts'
+
+const engines = useEngines()
+const start = () => startSendingChannel(engines)
+const minuteMs = 60_000
+/** Far below the time-outs of smtp.ts: who has not ended by then hangs. */
+const promptMs = 5_000
+
+test(
+  'a mail the server refuses for good has failed, and the next one is sent',
+  async () => {
+    const sending = await start()
+    sending.smtp.script.body = ['554 5.2.252 SendAsDenied']
+    const [bad, good] = [await sending.accept('bad'), await sending.accept('good')]
+    await sending.drain()
+    expect(await sending.latest(bad)).toMatchObject({
+      state: 'failed',
+      fault: { code: 'smtp_refused', actor: 'app', evidence: '554 5.2.252 SendAsDenied' },
+    })
+    expect((await sending.latest(good)).state).toBe('sent')
+    expect((await eventTypes(sending.bench)).sort()).toEqual(['message.failed', 'message.sent'])
+  },
+  promptMs,
+)
+
+test(
+  'a mail whose every recipient is refused has failed',
+  async () => {
+    const sending = await start()
+    sending.smtp.always.rcpt = '550 5.1.1 No such user'
+    const message = await sending.accept('nobody')
+    await sending.drain()
+    expect(await sending.latest(message)).toMatchObject({
+      state: 'failed',
+      fault: { code: 'smtp_recipients_refused' },
+    })
+  },
+  promptMs,
+)
+
+test(
+  'a mail the server refuses for now is tried again later, and the next one is sent now',
+  async () => {
+    const sending = await start()
+    sending.smtp.script.body = ['451 4.7.0 Try again']
+    const [slow, quick] = [await sending.accept('slow'), await sending.accept('quick')]
+    await sending.drain()
+    expect(await sending.latest(slow)).toMatchObject({
+      state: 'retrying',
+      attempt: 1,
+      fault: { code: 'smtp_temporary' },
+    })
+    expect((await sending.latest(quick)).state).toBe('sent')
+    await sending.drain()
+    expect(sending.subjects()).toEqual(['quick'])
+    sending.bench.clock.advance(2 * minuteMs)
+    await sending.drain()
+    expect(sending.subjects()).toEqual(['quick', 'slow'])
+  },
+  promptMs,
+)
+
+test(
+  'a connection lost after the final dot leaves the mail uncertain, and it is never sent again',
+  async () => {
+    const sending = await start()
+    sending.smtp.script.body = ['drop']
+    const [first, second] = [await sending.accept('first'), await sending.accept('second')]
+    await sending.drain()
+    expect(await sending.latest(first)).toMatchObject({
+      state: 'uncertain',
+      fault: { code: 'outcome_unknown' },
+      bodyStarted: false,
+    })
+    sending.bench.clock.advance(5 * minuteMs)
+    await sending.drain()
+    expect(sending.subjects()).toEqual(['second'])
+    expect((await sending.latest(second)).state).toBe('sent')
+    expect(await eventTypes(sending.bench)).toEqual(['message.uncertain', 'message.sent'])
+  },
+  promptMs,
+)
+
+test.each(['mail', 'rcpt', 'data'] as const)(
+  'a connection lost at %s loses nothing: all is sent later, in order',
+  async stage => {
+    const sending = await start()
+    sending.smtp.script[stage] = ['drop']
+    const [first, second] = [await sending.accept('first'), await sending.accept('second')]
+    await sending.drain()
+    for (const message of [first, second]) expect((await sending.latest(message)).state).toBe('retrying')
+    expect((await sending.latestChannel()).connection).toMatchObject({
+      state: 'backing_off',
+      fault: { code: 'smtp_unreachable' },
+    })
+    sending.bench.clock.advance(2 * minuteMs)
+    await sending.drain()
+    expect(sending.subjects()).toEqual(['first', 'second'])
+    expect((await sending.latestChannel()).connection).toEqual({ state: 'ok', fault: null, until: null })
+  },
+  promptMs,
+)
+
+test.each([
+  ['nobody listens', undefined],
+  ['the server says 421', '421 4.3.2 Service not available'],
+  ['the server says 554', '554 5.7.1 No SMTP service here'],
+])(
+  'I8: an outage prompts nobody and the mail waits: %s',
+  async (_what, greeting) => {
+    const sending = await start()
+    if (greeting) sending.smtp.always.greeting = greeting
+    else sending.smtp.always.greeting = 'drop'
+    const message = await sending.accept('waits')
+    await sending.drain()
+    expect((await sending.latest(message)).state).toBe('retrying')
+    expect(await sending.latestChannel()).toMatchObject({
+      auth: { state: 'connected' },
+      connection: { state: 'backing_off' },
+    })
+    expect(await eventTypes(sending.bench)).toEqual([])
+    sending.smtp.always = {}
+    sending.bench.clock.advance(2 * minuteMs)
+    await sending.drain()
+    expect((await sending.latest(message)).state).toBe('sent')
+  },
+  promptMs,
+)
+
+test(
+  'I7: a mail larger than the server takes delays no other',
+  async () => {
+    const sending = await start()
+    sending.smtp.extensions = ['SIZE 50000', '8BITMIME', 'AUTH XOAUTH2']
+    const poison = await sending.accept('poison', { text: 'x'.repeat(60_000) })
+    const good = await sending.accept('good')
+    await sending.drain()
+    expect((await sending.latest(good)).state).toBe('sent')
+    expect(await sending.latest(poison)).toMatchObject({ state: 'failed' })
+  },
+  promptMs,
+)
+
+test(
+  'I7: a mail whose frozen bytes are gone delays no other',
+  async () => {
+    const sending = await start()
+    const [broken, good] = [await sending.accept('broken'), await sending.accept('good')]
+    await sending.bench.messages.change(broken.id, { rawKey: 'nowhere' })
+    for (let i = 0; i < 3; i++) {
+      await sending.drain()
+      sending.bench.clock.advance(2 * minuteMs)
+    }
+    expect((await sending.latest(good)).state).toBe('sent')
+    expect((await sending.latest(broken)).state).not.toBe('sent')
+  },
+  promptMs,
+)
+
+test('a message that cannot be sent before its time is over expires, with the reason it met', async () => {
+  const sending = await start()
+  sending.smtp.always.greeting = 'drop'
+  const message = await sending.accept('Late', {
+    expiresAt: new Date(sending.bench.now() + 10 * minuteMs).toISOString(),
+  })
+  await sending.drain()
+  sending.bench.clock.advance(11 * minuteMs)
+  await sending.drain()
+  expect(await sending.latest(message)).toMatchObject({
+    state: 'expired',
+    fault: { code: 'smtp_unreachable' },
+  })
+})
+
+test('I6: what fails in one channel changes nothing in another', async () => {
+  const sending = await start()
+  const other = await addChannel(sending.bench, { accountId: 'other' })
+  sending.smtp.always.greeting = 'drop'
+  await sending.accept('1')
+  await sending.drain()
+  expect(await sending.bench.channels.get(other.id)).toEqual(other)
+  expect(await eventTypes(sending.bench, 'other')).toEqual([])
+})

@@ -1,0 +1,195 @@
+/** Everything the functions are given, built over a test's own stores, and what a test wants to see of it. */
+
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
+import { ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { type Channel, openChannels } from '../../functions/channel/channels.ts'
+import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
+import { openEvents } from '../../functions/channel/events.ts'
+import { openGrants } from '../../functions/channel/grant.ts'
+import { openHealth } from '../../functions/channel/health.ts'
+import { openIdentities } from '../../functions/channel/identities.ts'
+import { openMailStore } from '../../functions/channel/mail-store.ts'
+import { openMessages } from '../../functions/channel/messages.ts'
+import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
+import { openOutbox } from '../../functions/channel/outbox.ts'
+import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
+import type { Queues } from '../../functions/channel/queues.ts'
+import { openSeal } from '../../functions/channel/seal.ts'
+import { openSlots } from '../../functions/channel/slots.ts'
+import { openTable } from '../../functions/channel/table.ts'
+import { openThreads } from '../../functions/channel/threads.ts'
+import type { TokenAnswer } from '../../functions/channel/token-endpoint.ts'
+import { openTokens } from '../../functions/channel/tokens.ts'
+import { type Clock, openClock } from './clock.ts'
+import type { Stores } from './engines.ts'
+
+/** What was rung and asked for. */
+export interface RecordedQueues extends Queues {
+  rings: string[]
+  polls: { channelIds: string[]; delaySeconds: number }[]
+  /** Channels that somebody wants polled now. */
+  asked: string[]
+  /** Ids of the grants that are to be forgotten. */
+  forgotten: string[]
+}
+
+export function recordQueues(): RecordedQueues {
+  const rings: string[] = []
+  const polls: RecordedQueues['polls'] = []
+  const asked: string[] = []
+  const forgotten: string[] = []
+  return {
+    rings,
+    polls,
+    asked,
+    forgotten,
+    async forget({ grantId }) {
+      forgotten.push(grantId)
+    },
+    async ring(channelId) {
+      rings.push(channelId)
+    },
+    async pollNow(channelId) {
+      asked.push(channelId)
+    },
+    async poll(channelIds, delaySeconds = 0) {
+      polls.push({ channelIds, delaySeconds })
+    },
+  }
+}
+
+export const testApp: OAuthApp = {
+  clientId: 'client-of-this-test',
+  clientSecret: 'client-secret-of-this-test',
+  tenant: 'common',
+}
+
+export interface WorkbenchOptions {
+  providers: Providers
+  clock?: Clock
+  apps?: OAuthApps
+}
+
+export type Workbench = ReturnType<typeof openWorkbench>
+
+export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
+  const { providers, clock = openClock(), apps = { get: async () => testApp } } = options
+  const { now } = clock
+  const main = openTable(stores.dynamodb, stores.mainTable)
+  const secrets = openTable(stores.dynamodb, stores.secretsTable)
+  const mail = openMailStore({ s3: stores.s3, bucket: stores.bucket })
+  const channels = openChannels({ main })
+  const events = openEvents({ main, sns: stores.sns, topicArn: stores.topicArn, now })
+  const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
+  const grants = openGrants({ secrets, seal, now })
+  return {
+    stores,
+    clock,
+    now,
+    main,
+    secrets,
+    mail,
+    channels,
+    events,
+    seal,
+    grants,
+    apps,
+    providers,
+    messages: openMessages({ main, mail }),
+    outbox: openOutbox({ main }),
+    threads: openThreads({ main }),
+    identities: openIdentities({ main }),
+    slots: openSlots({ main }),
+    sessions: openConnectSessions({ main, now }),
+    health: openHealth({ channels, events, now }),
+    tokens: openTokens({ grants, apps, providers, now }),
+    queues: recordQueues(),
+    appName: null,
+    publicUrl: 'http://localhost:4400',
+    returnUrls: ['https://app.example/connected'],
+    pollIntervalMinutes: 5,
+  }
+}
+
+let channelCount = 0
+
+/** A channel as `connect` would have made it, with a grant of its own. */
+export async function addChannel(
+  { channels, grants, apps, now }: Workbench,
+  { tokens, ...given }: Partial<Channel> & { tokens?: Partial<TokenAnswer> } = {},
+): Promise<Channel> {
+  const number = ++channelCount
+  const at = new Date(now()).toISOString()
+  const { clientId } = await apps.get(given.provider ?? 'microsoft')
+  const channel: Channel = {
+    id: `ch_${number}`,
+    accountId: 'acme',
+    provider: 'microsoft',
+    identity: { tid: '5c1f2c9e-0a3b-4d57-9a41-3f6f0d2f8a10', oid: `person-${number}` },
+    email: 'ada@contoso.example',
+    displayName: 'Ada Lovelace',
+    sharedMailbox: null,
+    login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
+    clientId,
+    access: { imap: { state: 'ok', fault: null }, smtp: { state: 'ok', fault: null } },
+    nextProbeAt: null,
+    auth: { state: 'connected', fault: null, since: at },
+    connection: { state: 'ok', fault: null, until: null },
+    grantId: `gr_${number}`,
+    connectedAt: at,
+    fetchSince: at,
+    lastFetchedAt: null,
+    disconnectedAt: null,
+    unannounced: [],
+    ...given,
+  }
+  await grants.create(ownerOf(channel), {
+    accessToken: `access-0-${number}`,
+    idToken: null,
+    expiresInMs: 3600_000,
+    scope: null,
+    ...tokens,
+    refreshToken: tokens?.refreshToken ?? `refresh-0-${number}`,
+  })
+  await channels.create(channel)
+  return channel
+}
+
+export function ownerOf(channel: Channel) {
+  return { grantId: channel.grantId, accountId: channel.accountId, channelId: channel.id }
+}
+
+/** The whole event log of an account, oldest first. */
+export async function eventsOf({ main }: Workbench, accountId = 'acme') {
+  const page = await main.listing(`EVENTS#${accountId}`, { limit: 1000 })
+  const items = await main.getMany(page.items)
+  return items.map(item => ({
+    id: String(item?.id),
+    type: String(item?.type),
+    channelId: item?.channelId,
+    // Written by openEvents() a moment ago; each test looks at what it wrote.
+    data: item?.data as Record<string, Record<string, unknown>>,
+  }))
+}
+
+export async function eventTypes(bench: Workbench, accountId = 'acme'): Promise<string[]> {
+  return (await eventsOf(bench, accountId)).map(({ type }) => type)
+}
+
+/** Every item of both tables, as text: for what must or must not stand in it. */
+export async function storedItems({ stores }: Workbench): Promise<Record<string, unknown>[]> {
+  const scans = [stores.mainTable, stores.secretsTable].map(TableName =>
+    stores.dynamodb.send(new ScanCommand({ TableName })),
+  )
+  return (await Promise.all(scans)).flatMap(({ Items }) => Items ?? [])
+}
+
+export async function storedObjects({ stores }: Workbench): Promise<string[]> {
+  const { Contents = [] } = await stores.s3.send(new ListObjectsV2Command({ Bucket: stores.bucket }))
+  return Contents.map(({ Key }) => Key ?? '')
+}
+
+/** Calls of DynamoDB that write. */
+export function writesIn(stores: Stores): number {
+  return stores.calls.filter(({ command }) => /^(Put|Update|Delete)Item/.test(command)).length
+}
