@@ -3,6 +3,7 @@
 import { z } from 'zod'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
+import { errorForLog, log } from './log.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 const faultSchema = z.object({
@@ -86,6 +87,16 @@ export interface Channels {
 export function openChannels({ main }: { main: Table }): Channels {
   const read = (item: Item) => readItem(channelSchema, item)
 
+  /** One damaged item keeps nobody from the others. */
+  function readable(item: Item): Channel[] {
+    try {
+      return [read(item)]
+    } catch (error) {
+      log({ event: 'channel_unreadable', ...errorForLog(error) })
+      return []
+    }
+  }
+
   return {
     async find(id) {
       const item = await main.get(channelKey(id))
@@ -94,7 +105,7 @@ export function openChannels({ main }: { main: Table }): Channels {
 
     async findMany(ids) {
       const items = await main.getMany(ids.map(channelKey))
-      return items.filter(item => item !== undefined).map(read)
+      return items.flatMap(item => (item ? readable(item) : []))
     },
 
     async get(id) {
@@ -130,7 +141,7 @@ export function openChannels({ main }: { main: Table }): Channels {
     async list(accountId, { after, limit }) {
       const keys = await main.listing(listing, { prefix: listingPrefix(accountId), after, limit })
       const items = await main.getMany(keys.items)
-      return { items: items.filter(item => item !== undefined).map(read), after: keys.after }
+      return { items: items.flatMap(item => (item ? readable(item) : [])), after: keys.after }
     },
   }
 }

@@ -183,6 +183,7 @@ export const faults = {
     'reconcile',
     'The connection broke after the message was handed over; it may or may not have been accepted.',
   ),
+  message_bytes_missing: row(500, 'operator', 'reject', 'The stored bytes of the message are gone.'),
   message_expired: row(410, 'app', 'reject', 'The message could not be sent before its time was over.'),
   imap_auth_refused: row(502, 'owner', 'reconnect', 'The mail server refuses our sign-in for reading.'),
   imap_disabled: row(

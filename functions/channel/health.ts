@@ -73,7 +73,9 @@ export function openHealth({ channels, events, now }: HealthServices): Health {
       return move(channel, { auth }, ['channel.reconnect_required'])
     },
 
-    async blocked(channel, protocol, error) {
+    async blocked(seen, protocol, error) {
+      // What a probe has just found and told is not told again.
+      const channel = (await channels.find(seen.id)) ?? seen
       const isKnown = channel.access[protocol].state === 'blocked'
       const access = {
         ...channel.access,

@@ -37,8 +37,8 @@ export interface Outbox {
    * one. A pointer without a message is an accept that failed; the drain clears it away.
    */
   point(message: OutboundMessage, dueAt: string): Promise<void>
-  /** The rows of one channel in order of acceptance, consistently. */
-  rows(channelId: string, limit: number): Promise<OutboxRow[]>
+  /** The rows of one channel in order of acceptance, consistently; `after` goes on behind a row. */
+  rows(channelId: string, limit: number, after?: OutboxRow): Promise<OutboxRow[]>
   postpone(row: OutboxRow, dueAt: string): Promise<void>
   clear(row: OutboxRow): Promise<void>
   /** @returns channels with rows that are due by `at` */
@@ -58,8 +58,8 @@ export function openOutbox({ main }: { main: Table }): Outbox {
       await main.put({ ...key, id: message.id, ...due(key, dueAt) })
     },
 
-    async rows(channelId, limit) {
-      const items = await main.partition(partitionOf(channelId), { limit })
+    async rows(channelId, limit, after) {
+      const items = await main.partition(partitionOf(channelId), { limit, after: after?.key.sk })
       return items.map(item => {
         const { pk, sk, id, dueAt } = readItem(rowSchema, item)
         return { key: { pk, sk }, id, dueAt }

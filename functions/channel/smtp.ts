@@ -2,6 +2,7 @@
 
 import type { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import { evidenceOf } from './evidence.ts'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
 import { smtpSignInFault } from './server-answers.ts'
@@ -44,7 +45,18 @@ const connectTimeoutMs = 30_000
 /** RFC 5321 4.5.3.2.6 wants ten minutes after the final dot; a drain has five in all, and asks Sent instead. */
 const answerTimeoutMs = 180_000
 
-/** @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_auth_refused` */
+/** After a refused mail the session is cleared for the next one; a server that hangs up instead is not waited for. */
+const resetTimeoutMs = 5_000
+/**
+ * Our handler's name, not the server's: asked for XOAUTH2 without a token source of its own, nodemailer
+ * takes the first mechanism offered instead, which at Exchange and Gmail is LOGIN.
+ */
+const mechanism = 'POSTROOM-XOAUTH2'
+
+/**
+ * @throws PostroomError `smtp_unreachable`, `smtp_temporary`, and of the sign-in `smtp_auth_refused`,
+ *   `smtp_disabled`, `smtp_blocked_by_policy`, `provider_throttled`, `app_misconfigured`
+ */
 export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
   const { server, user, accessToken, timeoutMs } = login
   // nodemailer puts codes of its own on the errors it passes on, so ours does not travel through it.
@@ -59,7 +71,7 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
     socketTimeout: timeoutMs ?? answerTimeoutMs,
     logger: false,
     customAuth: {
-      async XOAUTH2(context) {
+      async [mechanism](context) {
         refusal = await signIn(context.sendCommand, user, accessToken)
         if (refusal) throw new Error('The server refused the sign-in')
       },
@@ -76,12 +88,20 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
       connection.once('error', reject)
       connection.once('end', () => reject(broken ?? new Error('connection ended')))
       connection.connect(() =>
-        connection.login({ user, method: 'XOAUTH2' }, error => (error ? reject(error) : resolve())),
+        connection.login({ user, method: mechanism }, error => (error ? reject(error) : resolve())),
       )
     })
   } catch (error) {
     connection.close()
-    throw refusal ?? smtpFault(error, 'smtp_unreachable')
+    const fault = smtpFault(error, 'smtp_unreachable')
+    // 5yz before any mail was offered is the server's trouble, and no verdict on a mail.
+    const isNoVerdict = fault.code === 'smtp_refused' || fault.code === 'smtp_recipients_refused'
+    throw (
+      refusal ??
+      (isNoVerdict
+        ? new PostroomError('smtp_unreachable', { cause: error, evidence: fault.evidence })
+        : fault)
+    )
   }
 
   return {
@@ -98,17 +118,21 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
  * @see https://developers.google.com/workspace/gmail/imap/xoauth2-protocol
  */
 async function signIn(
-  sendCommand: (line: string) => Promise<{ status: number; response: string }>,
+  sendCommand: (line: string) => Promise<{ response: string }>,
   user: string,
   accessToken: string,
 ): Promise<PostroomError | undefined> {
   const blob = Buffer.from(`user=${user}\x01auth=Bearer ${accessToken}\x01\x01`).toString('base64')
-  let reply = await sendCommand(`AUTH XOAUTH2 ${blob}`)
-  if (reply.status === 334) reply = await sendCommand('')
-  if (reply.status === 235) return undefined
-  return new PostroomError(smtpSignInFault(reply.status, reply.response), {
-    evidence: oneLine(reply.response),
-  })
+  let { response } = await sendCommand(`AUTH XOAUTH2 ${blob}`)
+  if (statusOf(response) === 334) response = (await sendCommand('')).response
+  const status = statusOf(response)
+  if (status === 235) return undefined
+  return new PostroomError(smtpSignInFault(status, response), { evidence: evidenceOf(response) })
+}
+
+/** RFC 5321 4.2: the code begins every line, also those of a multi-line reply (`535-5.7.8 …`), which Gmail gives. */
+function statusOf(response: string): number {
+  return Number(/^\d{3}/.exec(response)?.[0] ?? 0)
 }
 
 function send(connection: SMTPConnection, envelope: Envelope, body: Readable): Promise<Accepted> {
@@ -123,20 +147,34 @@ function send(connection: SMTPConnection, envelope: Envelope, body: Readable): P
       if (error) {
         const answered = responseCodeOf(error) !== undefined
         const fault = smtpFault(error, bodyHandedOver && !answered ? 'outcome_unknown' : 'smtp_unreachable')
-        // RFC 5321 4.1.4: an open transaction would make the next MAIL FROM a nested one.
-        if (answered) connection.reset(() => reject(fault))
+        if (answered && fault.code !== 'smtp_unreachable') void cleared(connection).then(() => reject(fault))
         else reject(fault)
         return
       }
       resolve({
-        response: oneLine(info?.response ?? ''),
+        response: evidenceOf(info?.response ?? ''),
         providerMessageId: info?.serverMessageId ?? null,
         rejected: (info?.rejectedErrors ?? []).map(refused => ({
           address: String(refused.recipient ?? ''),
-          response: oneLine(String(refused.response ?? '')),
+          response: evidenceOf(String(refused.response ?? '')),
         })),
       })
     })
+  })
+}
+
+/** RFC 5321 4.1.4: an open transaction would make the next MAIL FROM a nested one. */
+function cleared(connection: SMTPConnection): Promise<void> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, resetTimeoutMs)
+    const done = () => {
+      clearTimeout(timer)
+      resolve()
+    }
+    // On a connection that closes meanwhile, nodemailer never answers the reset.
+    connection.once('end', done)
+    connection.once('error', done)
+    connection.reset(done)
   })
 }
 
@@ -149,9 +187,13 @@ function responseCodeOf(error: unknown): number | undefined {
 function smtpFault(error: unknown, unanswered: FaultCode): PostroomError {
   const code = responseCodeOf(error)
   const response = error instanceof Error && 'response' in error ? String(error.response) : undefined
-  const evidence = response ? oneLine(response) : errnoOf(error)
+  const evidence = response ? evidenceOf(response) : errnoOf(error)
   const atRecipients = error instanceof Error && 'command' in error && error.command === 'RCPT TO'
-  if (code === undefined) return new PostroomError(unanswered, { cause: error, evidence })
+  if (code === undefined) {
+    // nodemailer's own refusal, before anything was sent: larger than EHLO's SIZE, or no usable recipient.
+    const isLocal = errnoOf(error) === 'EMESSAGE' || errnoOf(error) === 'EENVELOPE'
+    return new PostroomError(isLocal ? 'smtp_refused' : unanswered, { cause: error, evidence })
+  }
   const fault = codeOf(code)
   return new PostroomError(fault === 'smtp_refused' && atRecipients ? 'smtp_recipients_refused' : fault, {
     cause: error,
@@ -169,9 +211,4 @@ function codeOf(status: number): FaultCode {
 
 function errnoOf(error: unknown): string {
   return error instanceof Error && 'code' in error ? String(error.code) : 'no answer'
-}
-
-/** A server's line as evidence: short, and without what could break out of a log line. */
-function oneLine(response: string): string {
-  return response.replace(/\s+/g, ' ').trim().slice(0, 300)
 }

@@ -41,7 +41,7 @@ export interface Table {
   /** @returns false if the condition did not hold */
   remove(key: Key, condition?: Condition): Promise<boolean>
   /** Items of one partition in the order of their sort keys, consistently. */
-  partition(pk: string, options?: { prefix?: string; limit?: number }): Promise<Item[]>
+  partition(pk: string, options?: { prefix?: string; after?: string; limit?: number }): Promise<Item[]>
   /** Keys from the sparse index `listing`, page by page. Eventually consistent. */
   listing(
     pk: string,
@@ -120,26 +120,32 @@ export function openTable(client: DynamoDBClient, name: string): Table {
       return (await conditionally(write)) !== undefined
     },
 
-    async partition(pk, { prefix, limit } = {}) {
+    async partition(pk, { prefix, after, limit } = {}) {
+      const range = prefix ? ' AND begins_with(sk, :from)' : after ? ' AND sk > :from' : ''
+      const bound = prefix ?? after
       const items: Item[] = []
       let from: QueryCommandInput['ExclusiveStartKey']
       do {
         const answer = await query({
           ConsistentRead: true,
-          KeyConditionExpression: prefix ? 'pk = :pk AND begins_with(sk, :prefix)' : 'pk = :pk',
-          ExpressionAttributeValues: prefix ? { ':pk': pk, ':prefix': prefix } : { ':pk': pk },
+          KeyConditionExpression: `pk = :pk${range}`,
+          ExpressionAttributeValues: bound ? { ':pk': pk, ':from': bound } : { ':pk': pk },
           Limit: limit,
           ExclusiveStartKey: from,
         })
         items.push(...(answer.Items ?? []))
         from = answer.LastEvaluatedKey
       } while (from && (limit === undefined || items.length < limit))
-      return items
+      return limit === undefined ? items : items.slice(0, limit)
     },
 
     async listing(pk, { prefix = '', after, before, limit, descending = false }) {
-      const low = descending ? prefix : (after ?? prefix)
-      const high = descending ? (after ?? `${prefix}\uffff`) : (before ?? `${prefix}\uffff`)
+      // A cursor only narrows the range: one from elsewhere must not lead out of it. No key begins below a
+      // space, and DynamoDB takes no empty string as a bound.
+      const lowest = prefix || ' '
+      const highest = before ?? `${prefix}\uffff`
+      const low = descending || after === undefined || after < lowest ? lowest : after
+      const high = descending && after !== undefined && after < highest ? after : highest
       if (low > high) return { items: [], after: null }
       const answer = await query({
         IndexName: indexNames.listing,

@@ -6,7 +6,7 @@ import type { Channel } from './channels.ts'
 import { asPostroomError, PostroomError } from './faults.ts'
 import type { GrantOwner, Grants, StoredGrant } from './grant.ts'
 import { verifyIdToken } from './id-token.ts'
-import { randomId } from './identifiers.ts'
+import { hashSecret, randomId } from './identifiers.ts'
 import type { OAuthApps } from './oauth-apps.ts'
 import { type Providers, providerOf } from './provider.ts'
 import { refreshGrant, tokenTimeoutMs } from './token-endpoint.ts'
@@ -64,7 +64,9 @@ export function openTokens(services: TokenServices): Tokens {
 
   /** Callers in this process who want the same channel's token share one refresh. */
   function once(channel: Channel, wanted: Wanted): Promise<Obtained> {
-    const key = `${channel.grantId} ${wanted.kind}`
+    // Callers who were refused different tokens want different things.
+    const refused = wanted.kind === 'other' ? hashSecret(wanted.refused) : ''
+    const key = `${channel.grantId} ${wanted.kind} ${refused}`
     const running = inFlight.get(key)
     if (running) return running
     const started = obtain(channel, wanted, services).finally(() => inFlight.delete(key))

@@ -141,7 +141,8 @@ async function currentCursor(
   if (known?.uidValidity === state.uidValidity) return known
 
   // RFC 3501 2.3.1.1: the old UIDs mean nothing now. Mail that is known by its Message-ID is not told again.
-  const since = new Date(known ? lastGoodPollMs(channel, now()) - resyncWindowMs : channel.fetchSince)
+  const windowMs = known ? lastGoodPollMs(channel, now()) - resyncWindowMs : 0
+  const since = new Date(Math.max(Date.parse(channel.fetchSince), windowMs))
   const begin = {
     uidValidity: state.uidValidity,
     lastUid: await lastUidBefore(since, session, state),

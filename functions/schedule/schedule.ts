@@ -84,14 +84,14 @@ async function pollMailboxes({ minutes, slots, queues }: ScheduleServices): Prom
 /** Doorbells are hints that may be lost; this finds every row whose time has come. */
 async function ringOverdue({ outbox, queues, now }: ScheduleServices): Promise<void> {
   const channelIds = await outbox.dueChannels(new Date(now()).toISOString(), dueLimit)
-  for (const channelId of channelIds) await queues.ring(channelId)
+  await eachAlone(channelIds, channelId => queues.ring(channelId))
 }
 
 /** Tells what a crashed function decided but did not tell. */
 async function announceOverdue({ main, channels, health }: ScheduleServices): Promise<void> {
   const keys = await main.due(channelDuePartition, '\uffff', dueLimit)
   const found = await channels.findMany(keys.map(key => key.pk.slice('CHANNEL#'.length)))
-  for (const channel of found) await health.announce(channel)
+  await eachAlone(found, channel => health.announce(channel))
 }
 
 /** A grant nobody confirmed in time is nobody's: revoked and forgotten. */
@@ -108,4 +108,11 @@ async function expireUnconfirmed({ sessions, queues }: ScheduleServices): Promis
       { state: 'expired' },
     )
   }
+}
+
+/** One that fails keeps none of the others from its turn; the first failure is reported at the end. */
+async function eachAlone<T>(things: T[], work: (thing: T) => Promise<unknown>): Promise<void> {
+  const results = await Promise.allSettled(things.map(work))
+  const failed = results.find(result => result.status === 'rejected')
+  if (failed) throw failed.reason
 }

@@ -2,10 +2,11 @@
 
 import { Readable } from 'node:stream'
 import type { Channel } from '../channel/channels.ts'
+import { presentForEvent } from '../channel/event-message.ts'
 import type { Events, EventType } from '../channel/events.ts'
 import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
 import type { MailStore } from '../channel/mail-store.ts'
-import { type Messages, type OutboundMessage, presentMessage } from '../channel/messages.ts'
+import type { Messages, OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import type { SmtpSession } from '../channel/smtp.ts'
 
@@ -35,75 +36,77 @@ export async function deliver(
   row: OutboxRow,
   { channel, session, services }: Place & { session: SmtpSession },
 ): Promise<void> {
-  const { messages, now } = services
   const attempt = message.attempt + 1
   // Fencing: whoever else believes to deliver this has another attempt number, and fails at its next write.
-  const claimed = await messages.change(
+  const claimed = await services.messages.change(
     message.id,
     { state: 'sending', attempt, bodyStarted: false },
     { equals: { attempt: message.attempt, bodyStarted: false }, oneOf: { state: [message.state] } },
   )
   if (!claimed) return
 
+  const { outcome, error } = await handOver(claimed, { session, services })
+  if (outcome) {
+    const finished = await transition(claimed, { ...outcome, bodyStarted: false }, services)
+    await settle(finished, row, { channel, services })
+  } else if (error) {
+    await postpone(claimed, row, { error, until: null, services })
+  }
+  // "Try this one later" is the message's own trouble; the others need not wait for it.
+  if (error && error.code !== 'smtp_temporary') throw error
+}
+
+interface HandOver {
+  /** How the message ended; absent where it is to be tried again. */
+  outcome?: Partial<OutboundMessage>
+  /** What is wrong with the session, or with this attempt. */
+  error?: PostroomError
+}
+
+async function handOver(
+  message: OutboundMessage,
+  { session, services }: { session: SmtpSession; services: DeliveryServices },
+): Promise<HandOver> {
+  const body = await services.mail.stream(message.rawKey)
+  if (!body) return { outcome: failed(new PostroomError('message_bytes_missing')) }
+  const recipients = [...message.to, ...message.cc, ...message.bcc].map(({ address }) => address)
   try {
-    const recipients = [...message.to, ...message.cc, ...message.bcc].map(({ address }) => address)
     const accepted = await session.send(
       { from: message.from[0]?.address ?? '', to: [...new Set(recipients)], sizeBytes: message.sizeBytes },
-      Readable.from(frozenBytes(claimed, services)),
+      Readable.from(announced(body, message, services)),
     )
-    const sent = await finish(claimed, {
+    const outcome: Partial<OutboundMessage> = {
       state: 'sent',
       fault: null,
-      sentAt: new Date(now()).toISOString(),
+      sentAt: new Date(services.now()).toISOString(),
       providerMessageId: accepted.providerMessageId,
       rejectedRecipients: accepted.rejected,
-    })
-    await settle(sent, row, { channel, services })
+    }
+    return { outcome }
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    if (error.code === 'outcome_unknown') {
-      await settle(await finish(claimed, { state: 'uncertain', fault: describeFault(error) }), row, {
-        channel,
-        services,
-      })
-      // The connection is gone as well; the drain opens another for the rest.
-      throw new PostroomError('smtp_unreachable', { cause: error, evidence: error.evidence })
-    }
-    if (error.row.action === 'reject') {
-      await settle(await finish(claimed, { state: 'failed', fault: describeFault(error) }), row, {
-        channel,
-        services,
-      })
-      return
-    }
-    await postpone(claimed, row, { error, until: null, services })
-    // "Try this one later" is the message's own trouble; the others need not wait for it.
-    if (error.code !== 'smtp_temporary') throw error
-  }
-
-  function finish(current: OutboundMessage, change: Partial<OutboundMessage>) {
-    return transition(current, { ...change, bodyStarted: false }, services)
+    if (error.row.action === 'reject') return { outcome: failed(error) }
+    if (error.code !== 'outcome_unknown') return { error }
+    // The connection is gone as well; the drain opens another for the rest.
+    const gone = new PostroomError('smtp_unreachable', { cause: error, evidence: error.evidence })
+    return { outcome: { state: 'uncertain', fault: describeFault(error) }, error: gone }
   }
 }
 
-/** Reads from S3 first, then says that the body leaves, then lets it leave. Runs when the server has asked for it. */
-async function* frozenBytes(message: OutboundMessage, { messages, mail }: DeliveryServices) {
-  const stream = await mail.stream(message.rawKey)
-  if (!stream) throw new PostroomError('internal', { evidence: 'the frozen message is not in S3' })
-  let isFirst = true
-  for await (const chunk of stream) {
-    if (isFirst) {
-      isFirst = false
-      const { attempt } = message
-      const marked = await messages.change(
-        message.id,
-        { bodyStarted: true },
-        { equals: { state: 'sending', attempt, bodyStarted: false } },
-      )
-      if (!marked) throw new PostroomError('internal', { evidence: 'another drain has taken over' })
-    }
-    yield chunk
-  }
+function failed(error: PostroomError): Partial<OutboundMessage> {
+  return { state: 'failed', fault: describeFault(error) }
+}
+
+/** Says that the body leaves, then lets it leave. Runs when the server has asked for it. */
+async function* announced(body: Readable, message: OutboundMessage, { messages }: DeliveryServices) {
+  const { attempt } = message
+  const marked = await messages.change(
+    message.id,
+    { bodyStarted: true },
+    { equals: { state: 'sending', attempt, bodyStarted: false } },
+  )
+  if (!marked) throw new PostroomError('internal', { evidence: 'another drain has taken over' })
+  yield* body
 }
 
 /** @throws PostroomError `internal` if somebody else has moved the message */
@@ -145,7 +148,7 @@ async function tell(message: OutboundMessage, occasion: string, { channel, servi
     channelId: channel.id,
     occurredAt: message.sentAt ?? new Date(services.now()).toISOString(),
     subject: `${message.id} ${occasion}`,
-    data: { message: presentMessage(message, content) },
+    data: { message: presentForEvent(message, content) },
   })
 }
 

@@ -5,7 +5,7 @@ import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import { randomId } from '../channel/identifiers.ts'
-import { finalStates, type OutboundMessage } from '../channel/messages.ts'
+import { finalStates, type Message, type OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
 import { recheckAfterRefusal } from '../channel/recheck.ts'
@@ -84,28 +84,42 @@ interface Ready {
   message: OutboundMessage
 }
 
-/** Clears away what is done, settles what a dead drain left, and returns what is to be delivered now. */
+/** The next messages to deliver, in order. What waits for its time is passed over, however much of it there is. */
 async function readyMessages(channel: Channel, services: DrainServices): Promise<Ready[]> {
-  const { outbox, messages, now } = services
-  const at = new Date(now()).toISOString()
   const ready: Ready[] = []
-  for (const row of await outbox.rows(channel.id, rowsPerLook)) {
-    const message = await messages.find(row.id)
-    if (message?.direction !== 'outbound') {
-      const acceptedAtMs = Date.parse(row.key.sk.slice(0, row.key.sk.indexOf('#')))
-      if (now() - acceptedAtMs > orphanMs) await outbox.clear(row)
-    } else if (finalStates.includes(message.state)) {
-      await settle(message, row, { channel, services })
-    } else if (message.expiresAt <= at) {
-      await expire(message, row, { channel, services })
-    } else if (message.state === 'sending' && message.bodyStarted) {
-      // We hold the lease, so whoever was sending this is dead, and the body may have arrived.
-      await settleUnfinished(message, row, { channel, services })
-    } else if (isDue(message, at) || channel.disconnectedAt !== null) {
-      ready.push({ row, message })
+  let last: OutboxRow | undefined
+  do {
+    const rows = await services.outbox.rows(channel.id, rowsPerLook, last)
+    const messages = await Promise.all(rows.map(({ id }) => services.messages.find(id)))
+    for (const [index, row] of rows.entries()) {
+      const message = await readyMessage(row, messages[index], { channel, services })
+      if (message) ready.push({ row, message })
     }
-  }
+    last = rows.length === rowsPerLook ? rows.at(-1) : undefined
+  } while (last && ready.length < rowsPerLook)
   return ready
+}
+
+/** Clears away what is done, settles what a dead drain left; gives what is to be delivered now. */
+async function readyMessage(
+  row: OutboxRow,
+  message: Message | undefined,
+  { channel, services }: { channel: Channel; services: DrainServices },
+): Promise<OutboundMessage | undefined> {
+  const { outbox, now } = services
+  const at = new Date(now()).toISOString()
+  if (message?.direction !== 'outbound') {
+    const acceptedAtMs = Date.parse(row.key.sk.slice(0, row.key.sk.indexOf('#')))
+    if (now() - acceptedAtMs > orphanMs) await outbox.clear(row)
+    return undefined
+  }
+  if (finalStates.includes(message.state)) await settle(message, row, { channel, services })
+  // We hold the lease, so whoever was sending this is dead, and the body may have arrived.
+  else if (message.state === 'sending' && message.bodyStarted) {
+    await settleUnfinished(message, row, { channel, services })
+  } else if (message.expiresAt <= at) await expire(message, row, { channel, services })
+  else if (isDue(message, at) || channel.disconnectedAt !== null) return message
+  return undefined
 }
 
 function isDue(message: OutboundMessage, at: string): boolean {
@@ -129,6 +143,8 @@ async function deliverAll(
     await health.succeeded(channel)
   } catch (thrown) {
     const error = asPostroomError(thrown)
+    // Our own trouble, with AWS for one, says nothing about the mailbox.
+    if (error.code === 'internal') throw error
     const open = await stillOpen(ready, services)
     // Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
     if (error.row.action === 'reconnect' || error.row.actor === 'tenant_admin') {
@@ -174,10 +190,17 @@ async function openSession(channel: Channel, services: DrainServices): Promise<S
   }
 }
 
+/**
+ * What still waits in the outbox. A message that is `sending` is not ours to touch: either this drain has
+ * dealt with it, or another one that took over our lease is at it now.
+ */
 async function stillOpen(ready: Ready[], { messages }: DrainServices): Promise<Ready[]> {
   const latest = await Promise.all(ready.map(({ message }) => messages.find(message.id)))
   return ready.flatMap(({ row }, index) => {
     const message = latest[index]
-    return message?.direction === 'outbound' && !finalStates.includes(message.state) ? [{ row, message }] : []
+    const waits = message?.direction === 'outbound' && waitingStates.includes(message.state)
+    return waits ? [{ row, message }] : []
   })
 }
+
+const waitingStates: readonly string[] = ['queued', 'retrying', 'parked']

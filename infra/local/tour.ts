@@ -4,17 +4,16 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { type App, type Json, openApp } from './as-app.ts'
 import { newPerson } from './as-person.ts'
 import { freePort } from './free-port.ts'
+import { readyUrl } from './ready-url.ts'
 
 const apiKey = 'tour-key-of-this-run-only'
 const customer = { address: 'customer@outside.example', name: 'Casey Customer' }
-const startTimeoutMs = 60_000
 /** The schedule fires every minute; a mail may wait for the next one. */
 const scheduledPollMs = 90_000
 
@@ -55,26 +54,6 @@ async function startPostroom(folder: string, port: number): Promise<Running> {
 }
 
 const children = new Set<ChildProcess>()
-
-async function readyUrl(child: ChildProcess): Promise<string> {
-  const { stdout, stderr } = child
-  expect(stdout && stderr, 'The child has no output')
-  const lines: string[] = []
-  createInterface({ input: stderr }).on('line', line => lines.push(line))
-  const ready = new Promise<string>((resolve, reject) => {
-    createInterface({ input: stdout }).on('line', line => {
-      lines.push(line)
-      const found = /^Postroom is ready: (\S+)$/.exec(line)?.[1]
-      if (found) resolve(found)
-    })
-    child.once('exit', code => reject(new Error(`Postroom ended with ${code}:\n${lines.join('\n')}`)))
-    setTimeout(
-      () => reject(new Error(`Postroom was not ready in time:\n${lines.join('\n')}`)),
-      startTimeoutMs,
-    ).unref()
-  })
-  return ready
-}
 
 async function stopPostroom({ child }: Running): Promise<void> {
   const exited = new Promise(resolve => child.once('exit', resolve))

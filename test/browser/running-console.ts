@@ -5,19 +5,18 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll } from 'vitest'
 import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { freePort } from '../../infra/local/free-port.ts'
+import { readyUrl } from '../../infra/local/ready-url.ts'
 
 /** Debian's Chromium. */
 const executablePath = '/usr/bin/chromium'
 export const hasBrowser = existsSync(executablePath)
 
 const apiKey = 'key-of-this-test-only'
-const startTimeoutMs = 90_000
 const nodeFlags = [
   '--experimental-strip-types',
   '--experimental-sqlite',
@@ -111,23 +110,6 @@ export function useRunningConsole(): RunningConsole {
     if (folder) await rm(folder, { recursive: true, force: true })
   })
   return running
-}
-
-async function readyUrl(child: ChildProcess): Promise<string> {
-  const { stdout, stderr } = child
-  if (!stdout || !stderr) throw new Error('The child has no output')
-  const lines: string[] = []
-  createInterface({ input: stderr }).on('line', line => lines.push(line))
-  return new Promise((resolve, reject) => {
-    const fail = (what: string) => reject(new Error(`Postroom ${what}:\n${lines.join('\n')}`))
-    createInterface({ input: stdout }).on('line', line => {
-      lines.push(line)
-      const found = /^Postroom is ready: (\S+)$/.exec(line)?.[1]
-      if (found) resolve(found)
-    })
-    child.once('exit', code => fail(`ended with ${code}`))
-    setTimeout(() => fail('was not ready in time'), startTimeoutMs).unref()
-  })
 }
 
 async function stop(child: ChildProcess): Promise<void> {
