@@ -6,8 +6,11 @@ import { readItem, type Table } from '../channel/table.ts'
 const cursorSchema = z.object({
   uidValidity: z.string(),
   lastUid: z.int(),
-  /** After a UIDVALIDITY change: up to this UID, mail may be old mail under a new number. */
-  resyncToUid: z.int().nullable(),
+  /**
+   * After a UIDVALIDITY change: up to this UID, mail may be old mail under a new number, and what arrived
+   * before `since` is. A server may number anew in any order.
+   */
+  resync: z.object({ toUid: z.int(), since: z.string() }).nullable(),
 })
 
 export type Cursor = z.infer<typeof cursorSchema>

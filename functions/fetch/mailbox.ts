@@ -114,9 +114,10 @@ async function fetchNew(
   for (const uid of uids.slice(0, mailsPerPoll)) {
     if (now() > deadlineMs) return
     const mail = await session.fetch(uid)
-    if (mail) {
-      const skipKnown = uid <= (cursor.resyncToUid ?? 0)
-      await ingest(mail, { channel, folder, uidValidity, skipKnown, services })
+    const isRenumbered = cursor.resync !== null && uid <= cursor.resync.toUid
+    const isOld = isRenumbered && mail && mail.receivedAt < wholeSeconds(cursor.resync?.since ?? 0)
+    if (mail && !isOld) {
+      await ingest(mail, { channel, folder, uidValidity, skipKnown: isRenumbered, services })
     }
     await cursors.advance(channel.id, folder, { uidValidity, lastUid: uid })
   }
@@ -146,7 +147,7 @@ async function currentCursor(
   const begin = {
     uidValidity: state.uidValidity,
     lastUid: await lastUidBefore(since, session, state),
-    resyncToUid: known ? state.uidNext - 1 : null,
+    resync: known ? { toUid: state.uidNext - 1, since: since.toISOString() } : null,
   }
   await cursors.begin(channel.id, folder, begin)
   return begin
@@ -162,8 +163,12 @@ async function lastUidBefore(since: Date, session: ImapSession, state: FolderSta
   if (state.messages === 0) return state.uidNext - 1
   // SEARCH SINCE knows days only, in the server's own time zone; INTERNALDATE knows seconds.
   const uids = await session.uidsSince(new Date(since.getTime() - dayMs))
-  const sinceMs = Math.floor(since.getTime() / 1000) * 1000
   const arrivals = await session.arrivals(uids)
-  const fresh = arrivals.filter(({ receivedAt }) => receivedAt.getTime() >= sinceMs)
+  const fresh = arrivals.filter(({ receivedAt }) => receivedAt >= wholeSeconds(since))
   return fresh.length === 0 ? state.uidNext - 1 : Math.min(...fresh.map(({ uid }) => uid)) - 1
+}
+
+/** INTERNALDATE has no fractions of seconds; compared with one, a mail would seem to have come before itself. */
+function wholeSeconds(time: Date | string | number): Date {
+  return new Date(Math.floor(new Date(time).getTime() / 1000) * 1000)
 }

@@ -36,7 +36,7 @@ const forgetUids = () =>
     sk: 'CURSOR#INBOX',
     uidValidity: 'before',
     lastUid: 99_999,
-    resyncToUid: null,
+    resync: null,
   })
 
 test('mail that was told is not told again, mail in between is', async () => {

@@ -161,11 +161,11 @@ export function storedNouns(tables: Tables, engines: Engines): void {
       const id = fresh('ch')
       await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 5 })
       expect(await cursors.find(id, 'INBOX')).toBeUndefined()
-      await cursors.begin(id, 'INBOX', { uidValidity: '1', lastUid: 5, resyncToUid: null })
+      await cursors.begin(id, 'INBOX', { uidValidity: '1', lastUid: 5, resync: null })
       await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 7 })
       await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 6 })
       await cursors.advance(id, 'INBOX', { uidValidity: '2', lastUid: 99 })
-      expect(await cursors.find(id, 'INBOX')).toEqual({ uidValidity: '1', lastUid: 7, resyncToUid: null })
+      expect(await cursors.find(id, 'INBOX')).toEqual({ uidValidity: '1', lastUid: 7, resync: null })
     })
 
     test('a slot is due in its minute of every interval, until the channel leaves it', async () => {
