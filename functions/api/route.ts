@@ -31,7 +31,10 @@ export function findRoute(routes: Route[], method: string, path: string) {
   if (matches.length === 0)
     throw new PostroomError('route_not_found', { errors: [fault('path', 'must be a call of the API', path)] })
   const allowed = matches.map(({ route }) => route.method).join(', ')
-  throw new PostroomError('method_not_allowed', { errors: [fault('method', `must be ${allowed}`, method)] })
+  throw new PostroomError('method_not_allowed', {
+    allow: allowed,
+    errors: [fault('method', `must be ${allowed}`, method)],
+  })
 }
 
 function fault(field: string, rule: string, found: string) {
@@ -50,7 +53,7 @@ function match(pattern: string, path: string): Record<string, string> | undefine
       if (step !== value) return undefined
     } else {
       const decoded = decode(value)
-      if (decoded === undefined || decoded === '') return undefined
+      if (!decoded) return undefined
       parameters[name] = decoded
     }
   }

@@ -1,6 +1,7 @@
 /** Accepts a message, from HTTP and from SQS alike: checked, frozen in S3, then one conditional row. After that it is never lost. */
 
 import { createHash } from 'node:crypto'
+import { z } from 'zod'
 import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'
 import { derivedId, randomId } from './identifiers.ts'
@@ -27,18 +28,22 @@ const defaultLifeMs = 72 * 3600_000
 /** RFC 5322 3.6.4 wants the whole chain; beyond this many, the middle is left out so that headers stay sane. */
 const referencesLimit = 50
 
+interface AcceptRequest {
+  channel: Channel
+  idempotencyKey: unknown
+  /** What the caller calls the key: a header by HTTP, a field by SQS. */
+  keyField?: 'Idempotency-Key' | 'idempotencyKey'
+  /** What the app sent, unchecked. */
+  document: unknown
+}
+
 /**
- * @param document what the app sent, unchecked
  * @throws PostroomError `request_invalid`, `idempotency_key_missing`, `idempotency_conflict`,
  *   `message_too_large`, `channel_disconnected`
  */
-export async function accept(
-  request: { channel: Channel; idempotencyKey: unknown; document: unknown },
-  services: AcceptServices,
-): Promise<OutboundMessage> {
+export async function accept(request: AcceptRequest, services: AcceptServices): Promise<OutboundMessage> {
   const { channel } = request
-  if (request.idempotencyKey === undefined) throw new PostroomError('idempotency_key_missing')
-  const key = parseInput(idempotencyKeySchema, request.idempotencyKey)
+  const key = readKey(request)
   const document = parseInput(messageDocumentSchema, request.document)
   const id = derivedId('msg', channel.id, key)
   const documentHash = createHash('sha256').update(JSON.stringify(document)).digest('base64url')
@@ -53,6 +58,17 @@ export async function accept(
     return sameOrConflict(await services.messages.get(id), documentHash)
   }
   return message
+}
+
+/** @throws PostroomError `idempotency_key_missing`, `request_invalid` */
+function readKey({ idempotencyKey, keyField = 'Idempotency-Key' }: AcceptRequest): string {
+  if (idempotencyKey === undefined) {
+    throw new PostroomError('idempotency_key_missing', {
+      errors: [{ field: keyField, rule: 'must be given', found: 'nothing' }],
+    })
+  }
+  const schema = z.object({ [keyField]: idempotencyKeySchema })
+  return parseInput(schema, { [keyField]: idempotencyKey })[keyField] ?? ''
 }
 
 function sameOrConflict(known: { id: string; direction: string }, documentHash: string): OutboundMessage {
@@ -173,7 +189,7 @@ function senderOf(channel: Channel, document: MessageDocument): Address {
 
 function timesOf(document: MessageDocument, acceptedAt: Date): { sendAt: string | null; expiresAt: string } {
   const sendAt = document.sendAt === undefined ? null : new Date(document.sendAt)
-  const earliest = sendAt ?? acceptedAt
+  const earliest = sendAt !== null && sendAt > acceptedAt ? sendAt : acceptedAt
   const expiresAt = new Date(document.expiresAt ?? earliest.getTime() + defaultLifeMs)
   if (expiresAt <= earliest) {
     throw invalid({

@@ -66,6 +66,9 @@ const channelSchema = z.object({
 export type Channel = z.infer<typeof channelSchema>
 export type ChannelChange = Partial<Omit<Channel, 'id' | 'accountId' | 'provider' | 'identity'>>
 
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+const idLengthLimit = 128
+
 export const channelKey = (id: string) => ({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })
 /** All channels, account by account; one index partition, since it is written only when channels come and go. */
 const listing = 'CHANNELS'
@@ -99,6 +102,7 @@ export function openChannels({ main }: { main: Table }): Channels {
 
   return {
     async find(id) {
+      if (id.length > idLengthLimit) return undefined
       const item = await main.get(channelKey(id))
       return item && read(item)
     },

@@ -67,6 +67,9 @@ const sessionSchema = z.object({
 export type ConnectSession = z.infer<typeof sessionSchema>
 export type Candidate = z.infer<typeof candidateSchema>
 
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+const idLengthLimit = 128
+
 const sessionKey = (id: string) => ({ pk: `SESSION#${id}`, sk: 'SESSION' })
 
 export interface ConnectSessions {
@@ -101,6 +104,7 @@ export function openConnectSessions({ main, now }: { main: Table; now(): number 
     },
 
     async find(id) {
+      if (id.length > idLengthLimit) return undefined
       const item = await main.get(sessionKey(id))
       return item && read(item)
     },

@@ -224,6 +224,8 @@ export interface FaultDetails {
   evidence?: string
   /** How long the other side asked us to wait. */
   retryAfterMs?: number
+  /** Methods a path knows (RFC 9110 15.5.6). */
+  allow?: string
   cause?: unknown
 }
 
@@ -234,6 +236,7 @@ export class PostroomError extends Error {
   readonly errors: FieldFault[]
   readonly evidence: string | undefined
   readonly retryAfterMs: number | undefined
+  readonly allow: string | undefined
 
   constructor(code: FaultCode, details: FaultDetails = {}) {
     const fields = (details.errors ?? []).map(e => `${e.field} ${e.rule}: found '${e.found}'`)
@@ -242,6 +245,7 @@ export class PostroomError extends Error {
     this.errors = details.errors ?? []
     this.evidence = details.evidence
     this.retryAfterMs = details.retryAfterMs
+    this.allow = details.allow
   }
 
   get row(): FaultRow {

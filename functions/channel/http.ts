@@ -22,6 +22,7 @@ export function problem(error: PostroomError): HttpAnswer {
     headers: {
       'content-type': 'application/problem+json',
       'cache-control': 'no-store',
+      ...(error.allow && { allow: error.allow }),
       ...(error.retryAfterMs && { 'retry-after': String(Math.ceil(error.retryAfterMs / 1000)) }),
     },
     body: JSON.stringify({

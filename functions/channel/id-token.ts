@@ -8,7 +8,14 @@ import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
 const clockToleranceSeconds = 60
 const jwksTimeoutMs = 5_000
 
-/** jose keeps each key set for ten minutes and asks again at once for an unknown `kid`. */
+/** What jose says where the key set itself could not be had: a time-out, an HTTP error, no JSON. */
+const keysUnreadable: ReadonlySet<string> = new Set([
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  errors.JOSEError.code,
+])
+
+/** jose keeps each key set for ten minutes, and asks again for an unknown `kid` at most every 30 seconds. */
 const keySets = new Map<string, KeySet>()
 type KeySet = ReturnType<typeof createRemoteJWKSet>
 
@@ -69,7 +76,7 @@ async function verifySignature(idToken: string, { entry, app, nonce, now }: IdTo
     const keyIssuer = key && 'issuer' in key && typeof key.issuer === 'string' ? key.issuer : undefined
     return { claims: payload, keyIssuer }
   } catch (cause) {
-    if (cause instanceof errors.JWKSTimeout || !(cause instanceof errors.JOSEError)) {
+    if (!(cause instanceof errors.JOSEError) || keysUnreadable.has(cause.code)) {
       throw new PostroomError('provider_unreachable', { cause, evidence: 'signing keys could not be read' })
     }
     throw new PostroomError('id_token_invalid', { cause, evidence: cause.code })

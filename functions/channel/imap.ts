@@ -1,6 +1,7 @@
 /** The only file that speaks IMAP. It peeks: flags are never touched. */
 
 import { type FetchMessageObject, ImapFlow } from 'imapflow'
+import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
 import { imapSignInFault } from './server-answers.ts'
@@ -143,8 +144,7 @@ function imapFault(error: unknown): PostroomError {
   const said = [detail('responseText'), detail('response'), detail('code')].find(
     value => typeof value === 'string' && value !== '',
   )
-  const evidence = String(said ?? 'no answer')
-    .replace(/\s+/g, ' ')
-    .slice(0, 300)
-  return new PostroomError(imapSignInFault(refused, evidence), { cause: error, evidence })
+  const evidence = evidenceOf(String(said ?? 'no answer'))
+  const code = String(detail('serverResponseCode') ?? '')
+  return new PostroomError(imapSignInFault(refused, `[${code}] ${evidence}`), { cause: error, evidence })
 }

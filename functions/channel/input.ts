@@ -29,6 +29,11 @@ function fieldFaults(issue: z.core.$ZodIssue, value: unknown): FieldFault[] {
       found: show([...issue.path, key], value),
     }))
   }
+  if (issue.code === 'invalid_key') {
+    const field = issue.path.join('.')
+    const found = show(issue.path, value)
+    return issue.issues.map(({ message }) => ({ field, rule: message, found }))
+  }
   return [
     {
       field: issue.path.join('.') || 'body',

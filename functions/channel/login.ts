@@ -40,7 +40,8 @@ export function identityOf(entry: ProviderEntry, claims: JWTPayload): Identity {
 export function loginOf(entry: ProviderEntry, claims: JWTPayload): string {
   for (const name of entry.loginClaims) {
     const value = claim(claims, name)
-    if (value !== undefined) return value
+    // A guest's UPN names the home tenant in a form no mail server knows.
+    if (value !== undefined && !value.includes('#EXT#')) return value
   }
   throw new PostroomError('address_missing')
 }

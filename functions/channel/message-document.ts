@@ -7,8 +7,8 @@ const addressPattern =
   /^[^\s"(),:;<>@[\\\]\p{Cc}]{1,64}@[^\s"(),:;<>@[\\\]\p{Cc}]+\.[^\s"(),:;<>@[\\\]\p{Cc}]+$/u
 /** CR, LF, NUL and the rest of the control characters end headers early. */
 const noControls = /^\P{Cc}*$/u
-/** RFC 5322 2.1.1: a line is at most 998 octets. */
-const headerValueLimit = 998
+/** RFC 5322 2.1.1: a line is at most 998 octets; this leaves room for the header's name where nothing can be folded. */
+const headerValueLimit = 900
 const recipientLimit = 50
 const attachmentLimit = 100
 

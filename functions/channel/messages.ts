@@ -107,6 +107,9 @@ const contentSchema = z.object({
 export type MessageContent = z.infer<typeof contentSchema>
 const noContent: MessageContent = { text: null, html: null, attachments: [] }
 
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+const idLengthLimit = 128
+
 export const messageKey = (id: string) => ({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
 const listOf = (channelId: string, direction: string) => `MESSAGES#${channelId}#${direction}`
 
@@ -137,6 +140,7 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
 
   return {
     async find(id) {
+      if (id.length > idLengthLimit) return undefined
       const item = await main.get(messageKey(id))
       return item && read(item)
     },

@@ -25,8 +25,8 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
     cc: document.cc,
     replyTo: document.replyTo,
     subject: document.subject,
-    text: document.text,
-    html: document.html,
+    text: withLineEnds(document.text),
+    html: withLineEnds(document.html),
     inReplyTo: inReplyTo ?? undefined,
     references: references.length > 0 ? references : undefined,
     headers: {
@@ -38,7 +38,8 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
     },
     attachments: document.attachments.map(({ filename, contentType, content }) => ({
       filename,
-      contentType,
+      contentType: safeType(contentType),
+      contentTransferEncoding: 'base64' as const,
       content: Buffer.from(content, 'base64'),
     })),
     // Boundaries are random unless told; frozen bytes must not depend on chance.
@@ -52,4 +53,14 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
 
 function listed({ address, name }: Address) {
   return name === null ? { address } : { address, name }
+}
+
+/** RFC 5322 2.3: CR and LF stand together only; servers refuse a mail where they do not. */
+function withLineEnds(text: string | undefined): string | undefined {
+  return text?.replace(/\r\n|\r|\n/g, '\r\n')
+}
+
+/** RFC 2046 5.2.1 allows message/rfc822 no encoding, and a file's bytes are not safe without one. */
+function safeType(contentType: string): string {
+  return contentType.toLowerCase().startsWith('message/') ? 'application/octet-stream' : contentType
 }

@@ -92,7 +92,8 @@ export function mergeProviders(overrides: unknown): Providers {
         errors: [{ field: `${id}.extends`, rule: 'must name an entry before this one', found: parent }],
       })
     }
-    merged[id] = parseInput(providerSchema, { ...merged[parent], ...entry }, 'configuration_invalid')
+    const whole = { [id]: { ...merged[parent], ...entry } }
+    Object.assign(merged, parseInput(z.record(providerId, providerSchema), whole, 'configuration_invalid'))
   }
   return merged
 }

@@ -30,6 +30,12 @@ const imapSignIn: AnswerRow[] = [
   { needle: 'not enabled for imap', fault: 'imap_disabled' },
   { needle: 'imap access is disabled', fault: 'imap_disabled' },
   { needle: 'request is throttled', fault: 'provider_throttled' },
+  // RFC 5530 3 and Gmail's own: not now, which says nothing about the login.
+  { needle: '[limit]', fault: 'provider_throttled' },
+  { needle: '[overquota]', fault: 'provider_throttled' },
+  { needle: '[unavailable]', fault: 'imap_unreachable' },
+  { needle: '[serverbug]', fault: 'imap_unreachable' },
+  { needle: '[inuse]', fault: 'imap_unreachable' },
   { needle: 'too many simultaneous connections', fault: 'provider_throttled' },
 ]
 

@@ -142,11 +142,13 @@ const registrationIsWrong = new Set([
   'unauthorized_client',
   'deleted_client',
   'invalid_scope',
+  'invalid_resource',
   'invalid_request',
   'unsupported_grant_type',
 ])
-/** Entra answers a too eager client with `invalid_grant` AADSTS50196, which is a throttle and no verdict. */
-const loopDetected = 50196
+/** Entra's numbers that are a throttle or an outage, whatever `error` stands beside them (50196 comes as `invalid_grant`). */
+const throttles = new Set([50196, 90055])
+const outages = new Set([50033, 50087, 70012, 90006, 90012, 90024, 90033, 90090])
 
 function refusal(response: Answer, exchanging: boolean): PostroomError {
   const { status, retryAfterMs } = response
@@ -159,8 +161,9 @@ function refusal(response: Answer, exchanging: boolean): PostroomError {
   return new PostroomError(codeFor(), { evidence, retryAfterMs })
 
   function codeFor(): FaultCode {
-    if (status === 429 || codes.includes(loopDetected)) return 'provider_throttled'
-    if (status >= 500 || error === null) return 'provider_unreachable'
+    if (status === 429 || codes.some(code => throttles.has(code))) return 'provider_throttled'
+    if (status >= 500 || error === null || codes.some(code => outages.has(code)))
+      return 'provider_unreachable'
     if (personMustReturn.has(error)) return exchanging ? 'code_refused' : 'grant_revoked'
     if (registrationIsWrong.has(error)) return 'app_credentials_refused'
     return 'provider_unreachable'

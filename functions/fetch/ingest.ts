@@ -1,17 +1,13 @@
 /** One mail becomes one message: raw bytes first, then the row, then the event. Repeated after a crash, it stays one. */
 
 import type { Channel } from '../channel/channels.ts'
+import { presentForEvent } from '../channel/event-message.ts'
 import type { Events } from '../channel/events.ts'
 import { describeFault, PostroomError } from '../channel/faults.ts'
 import { derivedId } from '../channel/identifiers.ts'
 import type { FetchedMail } from '../channel/imap.ts'
 import { type MailStore, mailKeys } from '../channel/mail-store.ts'
-import {
-  type InboundMessage,
-  type MessageContent,
-  type Messages,
-  presentMessage,
-} from '../channel/messages.ts'
+import type { InboundMessage, MessageContent, Messages } from '../channel/messages.ts'
 import type { Threads } from '../channel/threads.ts'
 import { type ParsedMail, parseMail } from './parse.ts'
 
@@ -85,7 +81,7 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
     channelId: channel.id,
     occurredAt: message.receivedAt,
     subject: id,
-    data: { message: presentMessage(stored, shortened(content)) },
+    data: { message: presentForEvent(stored, content) },
   })
 }
 
@@ -136,13 +132,4 @@ async function storeContent(
   }
   await messages.writeContent(keys.content, content)
   return content
-}
-
-/** SNS takes 256 KB; what an event leaves out, the message itself has. */
-const eventBodyLimit = 60_000
-
-function shortened(content: MessageContent): MessageContent {
-  const fits = (text: string | null) =>
-    text !== null && Buffer.byteLength(text) > eventBodyLimit ? null : text
-  return { ...content, text: fits(content.text), html: fits(content.html) }
 }

@@ -1,6 +1,6 @@
 /** Raw mail → what an app shows. mailparser was chosen for fidelity: it reads what real senders mislabel. */
 
-import { type AddressObject, simpleParser } from 'mailparser'
+import { type AddressObject, type ParsedMail as ParsedBySimpleParser, simpleParser } from 'mailparser'
 import type { Address } from '../channel/messages.ts'
 
 export interface ParsedMail {
@@ -20,8 +20,11 @@ export interface ParsedMail {
 }
 
 /** More ancestors than any mail program shows; a header of megabytes must not become a row of megabytes. */
-const referencesLimit = 100
-const addressLimit = 200
+const referencesLimit = 50
+const addressLimit = 100
+/** RFC 5321 4.5.3.1.3 */
+const addressLength = 254
+const nameLength = 128
 const subjectLimit = 2_000
 
 /** @throws Error of the parser, on mail it cannot make sense of */
@@ -39,7 +42,7 @@ export async function parseMail(raw: Uint8Array): Promise<ParsedMail> {
     cc: addresses(mail.cc),
     replyTo: addresses(mail.replyTo),
     subject: printable(mail.subject ?? '').slice(0, subjectLimit),
-    date: mail.date && !Number.isNaN(mail.date.getTime()) ? mail.date.toISOString() : null,
+    date: dateOf(mail),
     text: mail.text ?? null,
     html: typeof mail.html === 'string' ? mail.html : null,
     attachments: mail.attachments.map(attachment => ({
@@ -49,6 +52,13 @@ export async function parseMail(raw: Uint8Array): Promise<ParsedMail> {
       bytes: attachment.content,
     })),
   }
+}
+
+/** The parser makes "now" of a date it cannot read; nobody shall take that for the sender's. */
+function dateOf({ date, headerLines }: ParsedBySimpleParser): string | null {
+  const line = headerLines.find(({ key }) => key === 'date')?.line ?? ''
+  const isReadable = !Number.isNaN(Date.parse(line.slice(line.indexOf(':') + 1).trim()))
+  return isReadable && date && !Number.isNaN(date.getTime()) ? date.toISOString() : null
 }
 
 /** RFC 5322 3.6.4 as it is found: ids with and without brackets, separated by anything. */
@@ -65,8 +75,8 @@ function addresses(value: AddressObject | AddressObject[] | undefined): Address[
     .filter(entry => entry.address)
     .slice(0, addressLimit)
     .map(entry => ({
-      address: printable(entry.address ?? ''),
-      name: entry.name ? printable(entry.name) : null,
+      address: printable(entry.address ?? '').slice(0, addressLength),
+      name: entry.name ? printable(entry.name).slice(0, nameLength) : null,
     }))
 }
 

@@ -18,7 +18,7 @@ export interface IntakeServices extends AcceptServices {
 
 const documentSchema = z.looseObject({
   channelId: z.string({ message: 'must name a channel' }),
-  idempotencyKey: z.unknown(),
+  idempotencyKey: z.unknown().optional(),
 })
 
 /**
@@ -32,7 +32,7 @@ export async function takeIn(record: SQSRecord, services: IntakeServices): Promi
   try {
     const { channelId, idempotencyKey, ...document } = parseInput(documentSchema, body)
     const channel = await services.channels.get(channelId)
-    const message = await accept({ channel, idempotencyKey, document }, services)
+    const message = await accept({ channel, idempotencyKey, keyField: 'idempotencyKey', document }, services)
     return message.channelId
   } catch (thrown) {
     const error = asPostroomError(thrown)

