@@ -69,7 +69,7 @@ export type ChannelChange = Partial<Omit<Channel, 'id' | 'accountId' | 'provider
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
 const idLengthLimit = 128
 
-export const channelKey = (id: string) => ({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })
+const channelKey = (id: string) => ({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })
 /** All channels, account by account; one index partition, since it is written only when channels come and go. */
 const listing = 'CHANNELS'
 const listingPrefix = (accountId: string | null) => (accountId === null ? '' : `${accountId}#`)

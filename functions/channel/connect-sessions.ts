@@ -6,7 +6,7 @@ import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import { type Item, readItem, type Table } from './table.ts'
 
-export const sessionStates = [
+const sessionStates = [
   'open',
   'consenting',
   'checking',

@@ -23,7 +23,7 @@ export type EventType =
 /** The account of events that belong to nobody's account, such as a queue message for an unknown channel. */
 export const operatorAccount = '-'
 
-export interface NewEvent {
+interface NewEvent {
   type: EventType
   accountId: string
   channelId: string | null
@@ -42,7 +42,7 @@ const eventSchema = z.object({
   data: z.record(z.string(), z.unknown()),
 })
 
-export type PostroomEvent = z.infer<typeof eventSchema>
+type PostroomEvent = z.infer<typeof eventSchema>
 
 /** How long the log is kept. */
 const retentionSeconds = 30 * 24 * 3600
@@ -50,7 +50,7 @@ const retentionSeconds = 30 * 24 * 3600
  * The log is read up to this long ago. Positions are taken before the write, so that an event written a
  * moment late could otherwise slip in behind a reader who has passed its place already.
  */
-export const settleMs = 1_000
+const settleMs = 1_000
 
 const logOf = (accountId: string) => `EVENTS#${accountId}`
 const eventKey = (id: string) => ({ pk: `EVENT#${id}`, sk: 'EVENT' })

@@ -8,7 +8,7 @@ export type Actor = 'nobody' | 'app' | 'owner' | 'tenant_admin' | 'operator'
  * `reconnect` the mailbox by its owner; `park` until somebody changes a setting; `reject` this one message;
  * `reconcile` by looking what really happened.
  */
-export type Action = 'refuse' | 'retry' | 'wait' | 'reconnect' | 'park' | 'reject' | 'reconcile'
+type Action = 'refuse' | 'retry' | 'wait' | 'reconnect' | 'park' | 'reject' | 'reconcile'
 
 interface FaultRow {
   actor: Actor

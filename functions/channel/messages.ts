@@ -6,10 +6,10 @@ import { PostroomError } from './faults.ts'
 import type { MailStore } from './mail-store.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
-export const addressSchema = z.object({ address: z.string(), name: z.string().nullable() })
+const addressSchema = z.object({ address: z.string(), name: z.string().nullable() })
 export type Address = z.infer<typeof addressSchema>
 
-export const outboundStates = [
+const outboundStates = [
   'queued',
   'sending',
   'retrying',
@@ -110,7 +110,7 @@ const noContent: MessageContent = { text: null, html: null, attachments: [] }
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
 const idLengthLimit = 128
 
-export const messageKey = (id: string) => ({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
+const messageKey = (id: string) => ({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
 const listOf = (channelId: string, direction: string) => `MESSAGES#${channelId}#${direction}`
 
 export interface Messages {

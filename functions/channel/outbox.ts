@@ -6,8 +6,8 @@ import type { OutboundMessage } from './messages.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
 /** Spreads what is due over several partitions of the index. */
-export const dueShards = 8
-export const duePartition = (shard: number) => `DUE#OUTBOX#${shard}`
+const dueShards = 8
+const duePartition = (shard: number) => `DUE#OUTBOX#${shard}`
 
 const rowSchema = z.object({ pk: z.string(), sk: z.string(), id: z.string(), dueAt: z.string() })
 
@@ -27,7 +27,7 @@ const rowKey = (message: OutboundMessage): Key => ({
 })
 
 /** @returns the channel a row of the index `due` belongs to */
-export function channelOfRow(key: Key): string {
+function channelOfRow(key: Key): string {
   return key.pk.slice(partitionOf('').length)
 }
 

@@ -8,7 +8,7 @@ import { openSmtp } from './smtp.ts'
 export type Protocol = 'imap' | 'smtp'
 
 /** What one server said to one name, with the same token (row S10). */
-export interface Attempt {
+interface Attempt {
   login: string
   accepted: boolean
   /** The server's answer; it never holds a token. */

@@ -16,13 +16,13 @@ export interface SmtpLogin {
   timeoutMs?: number
 }
 
-export interface Envelope {
+interface Envelope {
   from: string
   to: string[]
   sizeBytes: number
 }
 
-export interface Accepted {
+interface Accepted {
   /** The server's last line, as evidence. */
   response: string
   /** The Message-ID the server says it stored the mail under (Exchange), without which it is ours. */

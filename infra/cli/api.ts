@@ -38,7 +38,7 @@ export function openApi({ url, apiKey }: { url: string; apiKey: string }): Api {
 
 const loginSchema = z.object({ imap: z.string(), smtp: z.string() })
 
-export const channelSchema = z.object({
+const channelSchema = z.object({
   id: z.string(),
   accountId: z.string(),
   provider: z.string(),

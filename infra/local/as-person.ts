@@ -1,6 +1,6 @@
 /** What a mailbox owner does in a browser: follows the link, continues, consents at the sandbox, lands somewhere. */
 
-export interface Landing {
+interface Landing {
   status: number
   url: string
   text: string

@@ -59,7 +59,7 @@ export async function runApp(
   return { cloud, lines, options, end }
 }
 
-export async function writeAssembly(folder: string, app: HandMadeApp): Promise<string> {
+async function writeAssembly(folder: string, app: HandMadeApp): Promise<string> {
   const resources: Record<string, object> = { ...app.resources }
   for (const [name, { code, timeoutSeconds = 5, memoryMegabytes = 128, variables = {} }] of Object.entries(
     app.functions ?? {},
