@@ -1,0 +1,37 @@
+/** `npm run bench -- [NAME …] [--json FILE]`: each benchmark by its name, against floors and peers measured in the same run. */
+
+import { writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
+import { type Benchmark, type Figure, rounded } from './figures.ts'
+
+/** Loaded when asked for: each brings servers and libraries of its own. */
+const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  send: async () => (await import('./send.ts')).sending,
+}
+
+const { values, positionals } = parseArgs({ allowPositionals: true, options: { json: { type: 'string' } } })
+const names = positionals.length > 0 ? positionals : Object.keys(benchmarks)
+const unknown = names.filter(name => !Object.hasOwn(benchmarks, name))
+if (unknown.length > 0) {
+  console.error(
+    `There is no benchmark ${unknown.join(', ')}. There are: ${Object.keys(benchmarks).join(', ')}`,
+  )
+  process.exit(2)
+}
+
+const results: Record<string, Figure[]> = {}
+for (const name of names) {
+  const benchmark = await benchmarks[name]?.()
+  if (!benchmark) continue
+  console.log(`\n${name}: ${benchmark.title}`)
+  const figures = await benchmark.run(line => console.log(`  … ${line}`))
+  for (const figure of figures) console.log(`  ${lineOf(figure)}`)
+  results[name] = figures
+}
+if (values.json) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`)
+
+function lineOf({ what, value, unit, atMost }: Figure): string {
+  const target =
+    atMost === undefined ? '' : value <= atMost ? ` (at most ${atMost})` : ` (MISSED: at most ${atMost})`
+  return `${what.padEnd(70)} ${String(rounded(value)).padStart(8)} ${unit}${target}`
+}
