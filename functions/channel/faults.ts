@@ -217,6 +217,10 @@ export interface FieldFault {
   found: string
 }
 
+function fieldTexts(errors: FieldFault[]): string[] {
+  return errors.map(({ field, rule, found }) => `${field} ${rule}: found '${found}'`)
+}
+
 export interface FaultDetails {
   /** The fields that broke a rule. */
   errors?: FieldFault[]
@@ -239,8 +243,7 @@ export class PostroomError extends Error {
   readonly allow: string | undefined
 
   constructor(code: FaultCode, details: FaultDetails = {}) {
-    const fields = (details.errors ?? []).map(e => `${e.field} ${e.rule}: found '${e.found}'`)
-    super([faults[code].summary, ...fields].join(' '), { cause: details.cause })
+    super([faults[code].summary, ...fieldTexts(details.errors ?? [])].join(' '), { cause: details.cause })
     this.code = code
     this.errors = details.errors ?? []
     this.evidence = details.evidence
@@ -263,7 +266,12 @@ export interface Fault {
 
 export function describeFault(error: PostroomError): Fault {
   const { actor, summary } = error.row
-  return { code: error.code, actor, summary, evidence: error.evidence ?? null }
+  return {
+    code: error.code,
+    actor,
+    summary,
+    evidence: error.evidence ?? (fieldTexts(error.errors).join(' ') || null),
+  }
 }
 
 /** Gives any thrown value a row of the table; what has none is `internal`, with the original as cause. */

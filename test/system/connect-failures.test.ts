@@ -180,6 +180,9 @@ test('a reconnect by another mailbox is refused, with both addresses named', asy
   const page = await newPerson().connect(body.connectUrl, 'ada', { script: '' })
   expect(page.text).toContain('Grace.Hopper@tenant-b.example')
   expect(page.text).toContain('ada@contoso.example')
+  // The app reads the same as the person.
+  const { fault } = (await running.app.call('GET', `/v1/connect-sessions/${body.id}`)).body
+  expect(fault.evidence).toMatch(/Grace\.Hopper@tenant-b\.example.*ada@contoso\.example/)
 })
 
 async function follow(persona: string, script: string | null): Promise<void> {
