@@ -5,7 +5,7 @@ import type { HttpAnswer } from '../channel/http.ts'
 import type { OAuthApps } from '../channel/oauth-apps.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
 import { redirectUri } from './begin.ts'
-import { adminDonePage, failurePage } from './result-pages.ts'
+import { adminDonePage, failurePage, noLinks } from './result-pages.ts'
 
 /**
  * @returns null where the provider knows no such thing
@@ -33,5 +33,5 @@ export async function adminConsentUrl(
 export function adminConsentAnswer(query: Record<string, string | undefined>): HttpAnswer | null {
   if (query.admin_consent === undefined) return null
   if (query.error === undefined) return adminDonePage()
-  return failurePage(new PostroomError('admin_approval_required'), { backUrl: null, adminUrl: null })
+  return failurePage(new PostroomError('admin_approval_required'), noLinks)
 }

@@ -27,6 +27,11 @@ export interface BeginServices {
   now(): number
 }
 
+/** Stands where a ticket's secret would: the browser's cookie is what counts here. */
+const againSecret = 'again'
+/** Where a person whose sign-in failed may begin once more, in the same browser, while the link still lives. */
+export const againPath = (sessionId: string) => `/connect/${sessionId}.${againSecret}`
+
 export function redirectUri(publicUrl: string, provider: string): string {
   return `${publicUrl}/oauth/${provider}/callback`
 }
@@ -63,8 +68,14 @@ export async function startConsent(request: HttpRequest, services: BeginServices
   await keepVerifier(session, { state, nonce, codeVerifier }, services)
   const moved = await sessions.move(
     session.id,
-    { states: ['open', 'consenting'] },
-    { state: 'consenting', cookieHash: hashSecret(cookie), stateHash: hashSecret(state) },
+    { states: ['open', 'consenting', 'failed'] },
+    {
+      state: 'consenting',
+      cookieHash: hashSecret(cookie),
+      stateHash: hashSecret(state),
+      candidate: null,
+      fault: null,
+    },
   )
   if (!moved) throw new PostroomError('ticket_used')
 
@@ -90,15 +101,21 @@ export async function startConsent(request: HttpRequest, services: BeginServices
   return redirect(url.toString())
 }
 
-async function openSession(request: HttpRequest, { sessions }: BeginServices): Promise<ConnectSession> {
+async function openSession(request: HttpRequest, { sessions, now }: BeginServices): Promise<ConnectSession> {
   const { sessionId, secret } = splitTicket(request.pathParameters?.ticket ?? '')
   const session = await sessions.find(sessionId)
-  if (!session || !matchesHash(secret, session.ticketHash)) throw new PostroomError('ticket_invalid')
+  const isAgain = secret === againSecret
+  if (!session || !(isAgain || matchesHash(secret, session.ticketHash)))
+    throw new PostroomError('ticket_invalid')
   if (session.state === 'expired') throw new PostroomError('ticket_expired')
-  if (session.state === 'open') return session
+  if (session.state === 'open' && !isAgain) return session
   // Whoever pressed "back" at the provider may begin again, in the same browser only.
   const cookie = browserSecret(request)
   const isSameBrowser = cookie !== undefined && matchesHash(cookie, session.cookieHash)
   if (session.state === 'consenting' && isSameBrowser) return session
+  if (session.state === 'failed' && isSameBrowser && isAgain) {
+    if (session.expiresAtMs <= now()) throw new PostroomError('ticket_expired')
+    return session
+  }
   throw new PostroomError('ticket_used')
 }

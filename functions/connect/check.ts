@@ -10,6 +10,7 @@ import { errorForLog, log } from '../channel/log.ts'
 import { probeMailbox } from '../channel/probe.ts'
 import { providerOf } from '../channel/provider.ts'
 import { adminConsentUrl } from './admin-consent.ts'
+import { againPath } from './begin.ts'
 import { redirect } from './page.ts'
 import { donePage, failurePage } from './result-pages.ts'
 import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
@@ -104,7 +105,16 @@ export async function failSession(
   }
   const isForAdmin = error.code === 'admin_approval_required'
   const adminUrl = isForAdmin ? await adminConsentUrl(session.provider, services) : null
-  return failurePage(error, { backUrl: backToApp(session, 'failed'), adminUrl })
+  return failurePage(error, {
+    backUrl: backToApp(session, 'failed'),
+    adminUrl,
+    againUrl: failed ? againUrlAfter(error, session) : null,
+  })
+}
+
+/** Where another attempt can help: the person chose otherwise, or somebody else has acted meanwhile. */
+function againUrlAfter({ row }: PostroomError, { id }: ConnectSession): string | null {
+  return row.actor === 'operator' || row.actor === 'app' ? null : againPath(id)
 }
 
 function outcomePage(session: ConnectSession): HttpAnswer {
@@ -113,7 +123,11 @@ function outcomePage(session: ConnectSession): HttpAnswer {
     const error = new PostroomError(fault.code as PostroomError['code'], {
       evidence: fault.evidence ?? undefined,
     })
-    return failurePage(error, { backUrl: backToApp(session, 'failed'), adminUrl: null })
+    return failurePage(error, {
+      backUrl: backToApp(session, 'failed'),
+      adminUrl: null,
+      againUrl: againUrlAfter(error, session),
+    })
   }
   const isConfirmed = state === 'connected'
   const backUrl = backToApp(session, isConfirmed ? 'connected' : 'pending')

@@ -16,7 +16,7 @@ import { type CallbackServices, finishConsent } from './callback.ts'
 import { continueCheck, isCheck } from './check.ts'
 import { type DisconnectServices, disconnect } from './disconnect.ts'
 import { answerProbe } from './probe-route.ts'
-import { failurePage } from './result-pages.ts'
+import { failurePage, noLinks } from './result-pages.ts'
 
 export type ConnectServices = BeginServices & CallbackServices & DisconnectServices & RecheckServices
 
@@ -77,7 +77,7 @@ export async function connect(request: HttpRequest, services: ConnectServices): 
   } catch (thrown) {
     const error = asPostroomError(thrown)
     log({ event: 'connect_failed', route: request.routeKey, ...errorForLog(error) })
-    return wantsPage(request) ? failurePage(error, { backUrl: null, adminUrl: null }) : problem(error)
+    return wantsPage(request) ? failurePage(error, noLinks) : problem(error)
   }
 }
 

@@ -40,15 +40,23 @@ function whoMustActThen(actor: string | undefined): string {
 const whatNow: Record<Actor, string> = {
   nobody: 'You need not change anything. Please try again in a few minutes.',
   app: 'Please go back to the app and ask for a new link.',
-  owner: 'You can go back to the app and try again.',
+  owner: 'You can try again.',
   tenant_admin: 'An administrator of your organization has to act.',
   operator: 'Whoever runs this service has to act; trying again will not help.',
 }
 
-export function failurePage(
-  error: PostroomError,
-  { backUrl, adminUrl }: { backUrl: string | null; adminUrl: string | null },
-): HttpAnswer {
+export interface FailureLinks {
+  /** The app's own page. */
+  backUrl: string | null
+  /** What an administrator has to open. */
+  adminUrl: string | null
+  /** Where the person may begin once more. */
+  againUrl: string | null
+}
+
+export const noLinks: FailureLinks = { backUrl: null, adminUrl: null, againUrl: null }
+
+export function failurePage(error: PostroomError, { backUrl, adminUrl, againUrl }: FailureLinks): HttpAnswer {
   const { status, summary, actor } = error.row
   const details = error.errors.map(
     ({ field, rule, found }) => `<li>${escapeHtml(`${field} ${rule}; found: ${found}`)}</li>`,
@@ -61,14 +69,19 @@ export function failurePage(
 <p>${escapeHtml(summary)}</p><p>${whatNow[actor]}</p>
 ${details.length > 0 ? `<ul>${details.join('')}</ul>` : ''}
 ${adminUrl ? adminLink(adminUrl) : ''}
-${backUrl ? `<a class="button${adminUrl ? ' second' : ''}" href="${escapeHtml(backUrl)}">Back to the app</a>` : ''}
+${againUrl ? button(againUrl, 'Try again', adminUrl !== null) : ''}
+${backUrl ? button(backUrl, 'Back to the app', adminUrl !== null || againUrl !== null) : ''}
 <p class="quiet">Code: <code>${error.code}</code>${evidence}</p>`,
   })
 }
 
+function button(url: string, label: string, isSecond: boolean): string {
+  return `<a class="button${isSecond ? ' second' : ''}" href="${escapeHtml(url)}">${label}</a>`
+}
+
 function adminLink(url: string): string {
   return `<p>Please send this link to an administrator. After they have accepted, connect again.</p>
-<a class="button" href="${escapeHtml(url)}">Approve as administrator</a>`
+${button(url, 'Approve as administrator', false)}`
 }
 
 export function adminDonePage(): HttpAnswer {

@@ -100,6 +100,37 @@ test('who pressed "back" may begin again in the same browser', async () => {
   expect(await stateOf(session.id)).toBe('awaiting_confirmation')
 })
 
+/** The way that the failure's page offers. */
+const againAfter = ({ body = '' }: HttpAnswer) => {
+  const ticket = /href="\/connect\/([^"]+\.again)"/.exec(body)?.[1] ?? ''
+  return { id: '', ticket }
+}
+
+test('who declined by mistake tries again from the page that says so, with the same link', async () => {
+  const session = await newSession(bench)
+  const ada = browser()
+  const declined = await ada.finish(await ada.consent(session, 'ada', 'decline'))
+  expect(codeOnPage(declined)).toBe('consent_declined')
+  const page = await ada.finish(await ada.consent(againAfter(declined), 'ada'))
+  expect(page.statusCode).toBe(200)
+  expect(await bench.sessions.get(session.id)).toMatchObject({ state: 'awaiting_confirmation', fault: null })
+})
+
+test('nobody but the browser that failed may try again, and only while the link lives', async () => {
+  const session = await newSession(bench)
+  const ada = browser()
+  const again = againAfter(await ada.finish(await ada.consent(session, 'ada', 'decline')))
+  const thief = browser()
+  expect(codeOnPage(await thief.show(again))).toBe('ticket_used')
+  clock.advance(11 * 60_000)
+  expect(codeOnPage(await ada.show(again))).toBe('ticket_expired')
+})
+
+test('there is nothing to try again before a sign-in has failed', async () => {
+  const { id } = await newSession(bench)
+  expect(codeOnPage(await browser().show({ id, ticket: `${id}.again` }))).toBe('ticket_used')
+})
+
 test('of two sign-ins that were begun, the older answer counts no more', async () => {
   const session = await newSession(bench)
   const ada = browser()

@@ -6,7 +6,7 @@ import { type FaultCode, faults, PostroomError } from '../../functions/channel/f
 import type { HttpAnswer } from '../../functions/channel/http.ts'
 import { checkingPage, connectPage } from '../../functions/connect/connect-page.ts'
 import { escapeHtml, redirect } from '../../functions/connect/page.ts'
-import { adminDonePage, donePage, failurePage } from '../../functions/connect/result-pages.ts'
+import { adminDonePage, donePage, failurePage, noLinks } from '../../functions/connect/result-pages.ts'
 
 const evil = `"><script>alert('1')</script><img src=x onerror=alert(1)>&amp;'`
 const secret = 'cookie'
@@ -21,7 +21,7 @@ const view = {
 }
 const fault = { code: 'smtp_disabled', actor: 'tenant_admin', summary: evil, evidence: evil }
 const access = { imap: { state: 'ok' as const, fault: null }, smtp: { state: 'blocked' as const, fault } }
-const failure = (error: PostroomError) => failurePage(error, { backUrl: null, adminUrl: null })
+const failure = (error: PostroomError) => failurePage(error, noLinks)
 const evilUrl = `https://app.example/?x=${evil}`
 const refused = new PostroomError('identity_mismatch', {
   errors: [{ field: evil, rule: evil, found: evil }],
@@ -32,7 +32,7 @@ const pages: [string, () => HttpAnswer][] = [
   ['checking page', () => checkingPage({ email: evil, checkUrl: `/connect/${evil}` })],
   ['done page', () => donePage({ email: evil, isConfirmed: true, access })],
   ['pending page', () => donePage({ email: evil, isConfirmed: false, access: null })],
-  ['failure page', () => failurePage(refused, { backUrl: evilUrl, adminUrl: evilUrl })],
+  ['failure page', () => failurePage(refused, { backUrl: evilUrl, adminUrl: evilUrl, againUrl: evilUrl })],
 ]
 
 test.each(pages)('nothing on the %s is taken for markup', (_name, page) => {
