@@ -1,7 +1,7 @@
 /** What a probe means for a channel: which protocols may be used, under which names, and who must act for the rest. */
 
 import type { Channel } from './channels.ts'
-import { describeFault, PostroomError } from './faults.ts'
+import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'
 import type { Probe, Protocol, ProtocolProbe } from './probe.ts'
 
 export interface Judgement {
@@ -39,11 +39,16 @@ function lastAnswer({ attempts }: ProtocolProbe): string {
 function accessOf(protocol: Protocol, probe: ProtocolProbe): Channel['access'][Protocol] {
   if (!isRefused(probe) || probe.fault === null) return { state: 'ok', fault: null }
   // The same token opens the other protocol: not the grant is broken, a setting is in the way.
-  const isBareRefusal = probe.fault.code === 'smtp_auth_refused' || probe.fault.code === 'imap_auth_refused'
-  const fault = isBareRefusal
-    ? describeFault(new PostroomError(`${protocol}_refuses_login`, { evidence: lastAnswer(probe) }))
+  const setting = settingBehind(protocol, probe.fault.code)
+  const fault = setting
+    ? describeFault(new PostroomError(setting, { evidence: lastAnswer(probe) }))
     : probe.fault
   return { state: 'blocked', fault }
+}
+
+function settingBehind(protocol: Protocol, refusal: FaultCode): FaultCode | null {
+  if (refusal === 'imap_not_connected') return 'imap_disabled'
+  return faults[refusal].action === 'heal' ? `${protocol}_refuses_login` : null
 }
 
 /** The channel's `auth` as far as settings decide it. */

@@ -4,11 +4,21 @@
 export type Actor = 'nobody' | 'app' | 'owner' | 'tenant_admin' | 'operator'
 
 /**
- * What we do about it: `refuse` the request; `retry` later by ourselves; `wait` as the provider asked;
+ * What we do about it: `refuse` the request; `retry` later by ourselves; `retry_once` later, then reject;
+ * `wait` as the provider asked; `heal` by finding out whether a fresh token or another login opens it;
  * `reconnect` the mailbox by its owner; `park` until somebody changes a setting; `reject` this one message;
  * `reconcile` by looking what really happened.
  */
-type Action = 'refuse' | 'retry' | 'wait' | 'reconnect' | 'park' | 'reject' | 'reconcile'
+type Action =
+  | 'refuse'
+  | 'retry'
+  | 'retry_once'
+  | 'wait'
+  | 'heal'
+  | 'reconnect'
+  | 'park'
+  | 'reject'
+  | 'reconcile'
 
 interface FaultRow {
   actor: Actor
@@ -17,14 +27,31 @@ interface FaultRow {
   status: number
   /** The sentence a person reads. */
   summary: string
+  /** How long a channel rests before it is tried again, where it is not the usual (back-off.ts). */
+  backOff?: { fromMs: number; toMs: number }
+  /** How often, over how long, a channel must fail so before it is believed: one answer may be a server's bad hour. */
+  proof?: { failures: number; overMs: number }
+  /** The setting in the way, in the words of whoever can change it. */
+  setting?: string
 }
 
-const row = (status: number, actor: Actor, action: Action, summary: string): FaultRow => ({
-  status,
-  actor,
-  action,
-  summary,
-})
+const row = (
+  status: number,
+  actor: Actor,
+  action: Action,
+  summary: string,
+  more: Pick<FaultRow, 'backOff' | 'proof' | 'setting'> = {},
+): FaultRow => ({ status, actor, action, summary, ...more })
+
+const seconds = 1000
+const minutes = 60 * seconds
+const hours = 60 * minutes
+
+/** A refused sign-in is believed only when it is refused again, later. */
+const refusedTwice = {
+  proof: { failures: 2, overMs: 10 * minutes },
+  backOff: { fromMs: 10 * minutes, toMs: 15 * minutes },
+}
 
 export const faults = {
   // What an app sent us
@@ -132,12 +159,79 @@ export const faults = {
   ),
   provider_unknown: row(400, 'app', 'refuse', 'There is no such provider.'),
 
-  // What providers answered
+  // What providers answered: about the grant
   grant_revoked: row(
     502,
     'owner',
     'reconnect',
     'The provider ended our access. The mailbox must be reconnected.',
+  ),
+  grant_expired: row(
+    502,
+    'owner',
+    'reconnect',
+    'The access was not used for so long that the provider ended it. The mailbox must be reconnected.',
+  ),
+  grant_doubtful: row(
+    502,
+    'owner',
+    'reconnect',
+    'The provider keeps refusing our access, for a reason it does not name. The mailbox must be reconnected.',
+    {
+      proof: { failures: 4, overMs: 15 * minutes },
+      backOff: { fromMs: 5 * minutes, toMs: 10 * minutes },
+    },
+  ),
+  sign_in_required: row(
+    502,
+    'owner',
+    'reconnect',
+    'The provider wants the owner to sign in again, for instance with a second factor.',
+  ),
+  sign_in_frequency: row(
+    502,
+    'owner',
+    'reconnect',
+    'A policy of the organization ended the sign-in after its time. It must be renewed, and will end again unless an administrator exempts this app.',
+    { setting: 'Conditional Access, session control “sign-in frequency”: exempt this app' },
+  ),
+  consent_withdrawn: row(
+    502,
+    'owner',
+    'reconnect',
+    'The consent to this app was withdrawn. The mailbox must be reconnected.',
+  ),
+  scope_withdrawn: row(
+    502,
+    'owner',
+    'reconnect',
+    'Access to mail is no longer part of what was granted. The mailbox must be reconnected, and access allowed.',
+  ),
+  account_changed: row(
+    502,
+    'owner',
+    'reconnect',
+    'The access now speaks for another account than the mailbox’s own. The mailbox must be reconnected.',
+  ),
+  account_unavailable: row(
+    502,
+    'tenant_admin',
+    'reconnect',
+    'The account is disabled, was deleted, or its password has expired. Once an administrator has mended that, the mailbox must be reconnected.',
+  ),
+  web_login_required: row(
+    502,
+    'owner',
+    'reconnect',
+    'The provider wants the owner to sign in once in a web browser before it lets us in again.',
+    refusedTwice,
+  ),
+  grant_blocked_by_policy: row(
+    502,
+    'tenant_admin',
+    'park',
+    'A policy of the organization blocks the access of this app. An administrator can allow it.',
+    { setting: 'Conditional Access or app assignment: allow this app for the mailbox’s owner' },
   ),
   app_replaced: row(
     502,
@@ -151,32 +245,173 @@ export const faults = {
     'park',
     'The provider refuses the OAuth app itself: its client id or secret is wrong or expired.',
   ),
-  provider_throttled: row(503, 'nobody', 'wait', 'The provider asked us to slow down.'),
+  provider_throttled: row(503, 'nobody', 'wait', 'The provider asked us to slow down.', {
+    backOff: { fromMs: 60 * seconds, toMs: 60 * minutes },
+  }),
   provider_unreachable: row(503, 'nobody', 'retry', 'The provider could not be reached.'),
   token_save_lost: row(503, 'nobody', 'retry', 'A token was refreshed by somebody else meanwhile.'),
-  smtp_auth_refused: row(502, 'owner', 'reconnect', 'The mail server refuses our sign-in for sending.'),
-  smtp_disabled: row(
+
+  // What mail servers answered: about the sign-in
+  smtp_auth_refused: row(
     502,
-    'tenant_admin',
-    'park',
-    'Sending by SMTP (authenticated SMTP) is switched off for this mailbox or organization. An administrator can switch it on.',
+    'nobody',
+    'heal',
+    'The server for sending refuses the sign-in. Postroom finds out why before anybody is asked.',
   ),
-  smtp_blocked_by_policy: row(
+  imap_auth_refused: row(
     502,
-    'tenant_admin',
-    'park',
-    'A policy of the organization blocks signing in for sending. An administrator can allow it.',
+    'nobody',
+    'heal',
+    'The server for reading refuses the sign-in. Postroom finds out why before anybody is asked.',
+  ),
+  imap_not_connected: row(
+    502,
+    'nobody',
+    'heal',
+    'The server for reading accepts the sign-in, but opens no mailbox. Postroom finds out why before anybody is asked.',
+    {
+      proof: { failures: 3, overMs: 30 * minutes },
+      backOff: { fromMs: 15 * minutes, toMs: 20 * minutes },
+    },
+  ),
+  sign_in_unsettled: row(
+    503,
+    'nobody',
+    'retry',
+    'A server refused the sign-in; it is tried again before anybody is asked.',
+    { backOff: { fromMs: 30 * seconds, toMs: 60 * seconds } },
+  ),
+  sign_in_refused: row(
+    502,
+    'owner',
+    'reconnect',
+    'The mail servers refuse the sign-in, under every name, with a fresh token. The mailbox must be reconnected.',
+    refusedTwice,
   ),
   smtp_refuses_login: row(
     502,
     'tenant_admin',
     'park',
     'The server for sending refuses this account, though reading works with the same sign-in.',
+    { ...refusedTwice, setting: 'Authenticated SMTP for the mailbox, and policies that block it' },
   ),
+  imap_refuses_login: row(
+    502,
+    'tenant_admin',
+    'park',
+    'The server for reading refuses this account, though sending works with the same sign-in.',
+    { ...refusedTwice, setting: 'IMAP for the mailbox, and policies that block it' },
+  ),
+  smtp_disabled: row(
+    502,
+    'tenant_admin',
+    'park',
+    'Sending by SMTP (authenticated SMTP) is switched off for this mailbox or organization. An administrator can switch it on.',
+    {
+      setting:
+        'Set-CASMailbox -Identity MAILBOX -SmtpClientAuthenticationDisabled $false, or for the organization Set-TransportConfig -SmtpClientAuthenticationDisabled $false',
+    },
+  ),
+  smtp_blocked_by_policy: row(
+    502,
+    'tenant_admin',
+    'park',
+    'A policy of the organization blocks signing in for sending. An administrator can allow it.',
+    { setting: 'Security defaults, authentication policies or Conditional Access' },
+  ),
+  imap_disabled: row(
+    502,
+    'tenant_admin',
+    'park',
+    'Reading by IMAP is switched off for this mailbox, or the account has no mailbox. An administrator can switch it on.',
+    {
+      setting:
+        'Microsoft: Set-CASMailbox -Identity MAILBOX -ImapEnabled $true. Google: Gmail settings, “Enable IMAP”, and in the Admin console “End User Access”',
+    },
+  ),
+  command_refused: row(
+    502,
+    'operator',
+    'park',
+    'A mail server refuses a command of ours; Postroom or its configuration must be changed.',
+  ),
+
+  // What the server for sending answered: about the mailbox
   smtp_unreachable: row(503, 'nobody', 'retry', 'The server for sending could not be reached.'),
+  smtp_too_many_connections: row(
+    503,
+    'nobody',
+    'wait',
+    'Too many connections send from this mailbox at once; it goes on in a moment.',
+    { backOff: { fromMs: 10 * seconds, toMs: 60 * seconds } },
+  ),
+  smtp_throttled: row(503, 'nobody', 'wait', 'The server for sending asked us to slow down.', {
+    backOff: { fromMs: 10 * minutes, toMs: 60 * minutes },
+  }),
+  sending_limit_reached: row(
+    503,
+    'nobody',
+    'wait',
+    'The mailbox has sent as much as its provider allows in a day; it goes on when the limit frees.',
+    { backOff: { fromMs: 60 * minutes, toMs: 2 * hours } },
+  ),
+  tenant_sending_limit_reached: row(
+    503,
+    'nobody',
+    'wait',
+    'The organization has sent as much to others as its provider allows in a day; it goes on when the limit frees.',
+    { backOff: { fromMs: 60 * minutes, toMs: 2 * hours }, setting: 'Tenant external recipient limit' },
+  ),
+  sender_restricted: row(
+    502,
+    'tenant_admin',
+    'park',
+    'The provider has stopped this account or organization from sending, as a guard against spam. An administrator can lift that.',
+    { setting: 'Microsoft Defender, “Restricted entities”' },
+  ),
+  sender_mailbox_full: row(
+    502,
+    'owner',
+    'park',
+    'The mailbox is full, so that the provider takes no mail from it. Its owner can make room.',
+  ),
+  smtp_sign_in_lost: row(
+    502,
+    'operator',
+    'retry_once',
+    'The server for sending takes the session for not signed in.',
+  ),
+
+  // What the server for sending answered: about one message
   smtp_temporary: row(503, 'nobody', 'retry', 'The server for sending asked us to try again later.'),
   smtp_refused: row(502, 'app', 'reject', 'The server for sending refused the message.'),
+  smtp_refusal_unclear: row(
+    502,
+    'app',
+    'retry_once',
+    'The server for sending refused the message, for a reason we do not know.',
+  ),
   smtp_recipients_refused: row(502, 'app', 'reject', 'The server for sending refused every recipient.'),
+  smtp_message_too_large: row(
+    502,
+    'app',
+    'reject',
+    'The server for sending refused the message: it is too large.',
+  ),
+  too_many_recipients: row(502, 'app', 'reject', 'The message has more recipients than the provider takes.'),
+  send_as_denied: row(
+    502,
+    'tenant_admin',
+    'reject',
+    'The account may not send under the From address. An administrator can allow it.',
+    { setting: 'Add-RecipientPermission SENDER -AccessRights SendAs -Trustee ACCOUNT' },
+  ),
+  already_accepted: row(
+    200,
+    'nobody',
+    'reconcile',
+    'The server for sending has this very message already: it was accepted before.',
+  ),
   outcome_unknown: row(
     502,
     'app',
@@ -185,20 +420,19 @@ export const faults = {
   ),
   message_bytes_missing: row(500, 'operator', 'reject', 'The stored bytes of the message are gone.'),
   message_expired: row(410, 'app', 'reject', 'The message could not be sent before its time was over.'),
-  imap_auth_refused: row(502, 'owner', 'reconnect', 'The mail server refuses our sign-in for reading.'),
-  imap_disabled: row(
-    502,
-    'tenant_admin',
-    'park',
-    'Reading by IMAP is switched off for this mailbox, or the account has no mailbox. An administrator can switch it on.',
-  ),
-  imap_refuses_login: row(
-    502,
-    'tenant_admin',
-    'park',
-    'The server for reading refuses this account, though sending works with the same sign-in.',
-  ),
+
+  // What the server for reading answered
   imap_unreachable: row(503, 'nobody', 'retry', 'The server for reading could not be reached.'),
+  imap_throttled: row(503, 'nobody', 'wait', 'The server for reading asked us to slow down.', {
+    backOff: { fromMs: 15 * minutes, toMs: 24 * hours },
+  }),
+  imap_session_ended: row(
+    503,
+    'nobody',
+    'retry',
+    'The server for reading ended a session whose time was over; the next one begins at once.',
+    { backOff: { fromMs: 0, toMs: 0 } },
+  ),
   mail_unreadable: row(422, 'nobody', 'park', 'The mail could not be parsed; its raw bytes are kept.'),
 
   // Ourselves

@@ -3,8 +3,8 @@
 import { type FetchMessageObject, ImapFlow } from 'imapflow'
 import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
+import { imapAnswerFault, suggestedWaitMs } from './imap-answers.ts'
 import type { MailServer } from './provider.ts'
-import { imapSignInFault } from './server-answers.ts'
 
 export interface ImapLogin {
   server: MailServer
@@ -45,7 +45,7 @@ export interface ImapSession {
 const connectTimeoutMs = 15_000
 const answerTimeoutMs = 60_000
 
-/** @throws PostroomError `imap_unreachable`, `imap_auth_refused` */
+/** @throws PostroomError `imap_unreachable`, `imap_auth_refused`, and whatever else imap-answers.ts knows */
 export async function openImap(login: ImapLogin): Promise<ImapSession> {
   const { server, user, accessToken, timeoutMs } = login
   const client = new ImapFlow({
@@ -134,17 +134,28 @@ function arrivalOf(mail: FetchMessageObject): Date {
 }
 
 /**
- * Only a server that answered AUTHENTICATE with NO refuses a login. imapflow also sets
- * `authenticationFailed` when the socket drops in the middle of it, which says nothing about the login.
+ * imapflow's errors: `responseStatus` and `responseText` of a command the server refused, `reason` of a BYE,
+ * `code` of a broken connection. `authenticationFailed` alone says nothing: a socket that drops in the middle
+ * of the sign-in is no refusal.
  */
 function imapFault(error: unknown): PostroomError {
   const detail = (name: string) =>
     error instanceof Error && name in error ? Reflect.get(error, name) : undefined
-  const refused = detail('authenticationFailed') === true && detail('responseStatus') === 'NO'
-  const said = [detail('responseText'), detail('response'), detail('code')].find(
+  const status = detail('responseStatus')
+  const said = [detail('responseText'), detail('response'), detail('reason'), detail('code')].find(
     value => typeof value === 'string' && value !== '',
   )
-  const evidence = evidenceOf(String(said ?? 'no answer'))
-  const code = String(detail('serverResponseCode') ?? '')
-  return new PostroomError(imapSignInFault(refused, `[${code}] ${evidence}`), { cause: error, evidence })
+  const text = String(said ?? 'no answer')
+  const code = detail('serverResponseCode')
+  const fault = imapAnswerFault({
+    stage: detail('authenticationFailed') === true ? 'auth' : 'command',
+    status: status === 'NO' || status === 'BAD' ? status : null,
+    code: typeof code === 'string' ? code : null,
+    text,
+  })
+  return new PostroomError(fault, {
+    cause: error,
+    evidence: evidenceOf(text),
+    retryAfterMs: suggestedWaitMs(text),
+  })
 }

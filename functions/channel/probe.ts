@@ -84,7 +84,7 @@ async function probeProtocol(
       })
       last = error
       // Another name helps only where the name was the trouble.
-      if (error.row.action !== 'reconnect') break
+      if (error.row.action !== 'heal') break
     }
   }
   if (accepted !== null) return { login: accepted, fault: null, isConclusive: true, attempts }
@@ -92,7 +92,7 @@ async function probeProtocol(
   return {
     login: null,
     fault: last ? describeFault(last) : null,
-    isConclusive: action === 'reconnect' || action === 'park',
+    isConclusive: action === 'heal' || action === 'reconnect' || action === 'park',
     attempts,
   }
 }

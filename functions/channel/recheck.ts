@@ -87,7 +87,7 @@ function requireSameIdentity(
 /**
  * As `recheck`, for a server's refusal in the middle of work: that nothing lets the account in, or that it is
  * another account now, is then the proof that the login is broken.
- * @throws PostroomError the refusal itself, with what the probe found as cause; or that of a broker in trouble
+ * @throws PostroomError `sign_in_refused`, with what the probe found as cause; or that of a broker in trouble
  */
 export async function recheckAfterRefusal(
   channel: Channel,
@@ -101,6 +101,9 @@ export async function recheckAfterRefusal(
       thrown instanceof PostroomError &&
       (thrown.code === 'mailbox_unusable' || thrown.code === 'identity_mismatch')
     if (!isProof) throw thrown
-    throw new PostroomError(refusal.code, { cause: thrown, evidence: thrown.evidence ?? refusal.evidence })
+    throw new PostroomError('sign_in_refused', {
+      cause: thrown,
+      evidence: thrown.evidence ?? refusal.evidence,
+    })
   }
 }

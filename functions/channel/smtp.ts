@@ -5,7 +5,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { evidenceOf } from './evidence.ts'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
-import { smtpSignInFault } from './server-answers.ts'
+import { smtpAnswerFault } from './smtp-answers.ts'
 
 export interface SmtpLogin {
   server: MailServer
@@ -55,7 +55,7 @@ const mechanism = 'POSTROOM-XOAUTH2'
 
 /**
  * @throws PostroomError `smtp_unreachable`, `smtp_temporary`, and of the sign-in `smtp_auth_refused`,
- *   `smtp_disabled`, `smtp_blocked_by_policy`, `provider_throttled`, `app_misconfigured`
+ *   `smtp_disabled`, and whatever else smtp-answers.ts knows
  */
 export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
   const { server, user, accessToken, timeoutMs } = login
@@ -93,15 +93,7 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
     })
   } catch (error) {
     connection.close()
-    const fault = smtpFault(error, 'smtp_unreachable')
-    // 5yz before any mail was offered is the server's trouble, and no verdict on a mail.
-    const isNoVerdict = fault.code === 'smtp_refused' || fault.code === 'smtp_recipients_refused'
-    throw (
-      refusal ??
-      (isNoVerdict
-        ? new PostroomError('smtp_unreachable', { cause: error, evidence: fault.evidence })
-        : fault)
-    )
+    throw refusal ?? connectFault(error)
   }
 
   return {
@@ -125,9 +117,9 @@ async function signIn(
   const blob = Buffer.from(`user=${user}\x01auth=Bearer ${accessToken}\x01\x01`).toString('base64')
   let { response } = await sendCommand(`AUTH XOAUTH2 ${blob}`)
   if (statusOf(response) === 334) response = (await sendCommand('')).response
-  const status = statusOf(response)
-  if (status === 235) return undefined
-  return new PostroomError(smtpSignInFault(status, response), { evidence: evidenceOf(response) })
+  if (statusOf(response) === 235) return undefined
+  const fault = smtpAnswerFault({ stage: 'auth', response })
+  return new PostroomError(fault, { evidence: evidenceOf(response) })
 }
 
 /** RFC 5321 4.2: the code begins every line, also those of a multi-line reply (`535-5.7.8 …`), which Gmail gives. */
@@ -176,6 +168,14 @@ function cleared(connection: SMTPConnection): Promise<void> {
     connection.once('error', done)
     connection.reset(done)
   })
+}
+
+/** Whatever a server says before the sign-in, it is no verdict on a login or a mail. */
+function connectFault(error: unknown): PostroomError {
+  const response = error instanceof Error && 'response' in error ? String(error.response) : undefined
+  const fault = response ? smtpAnswerFault({ stage: 'connect', response }) : 'smtp_unreachable'
+  const evidence = response ? evidenceOf(response) : errnoOf(error)
+  return new PostroomError(fault, { cause: error, evidence })
 }
 
 function responseCodeOf(error: unknown): number | undefined {

@@ -1,8 +1,9 @@
 /** The only file that calls token endpoints. Answers and errors never reach a log: they hold tokens and names. */
 
 import { z } from 'zod'
-import { type FaultCode, PostroomError } from './faults.ts'
+import { PostroomError } from './faults.ts'
 import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
+import { tokenRefusal } from './token-answers.ts'
 
 /** Shorter than the broker's lease, so that a lease outlives every call made under it. */
 export const tokenTimeoutMs = 15_000
@@ -13,12 +14,6 @@ const answerSchema = z.object({
   id_token: z.string().min(1).optional(),
   expires_in: z.coerce.number().positive(),
   scope: z.string().optional(),
-})
-
-const errorSchema = z.object({
-  error: z.string(),
-  error_codes: z.array(z.number()).optional(),
-  suberror: z.string().optional(),
 })
 
 export interface TokenAnswer {
@@ -129,43 +124,7 @@ async function post(url: string, form: Record<string, string>): Promise<Answer> 
   }
 }
 
-/** OAuth errors that mean: this grant is over, and only the person can give another (RFC 6749 5.2). */
-const personMustReturn = new Set([
-  'invalid_grant',
-  'interaction_required',
-  'consent_required',
-  'login_required',
-])
-/** OAuth errors that mean: our own registration is wrong, for every mailbox alike. */
-const registrationIsWrong = new Set([
-  'invalid_client',
-  'unauthorized_client',
-  'deleted_client',
-  'invalid_scope',
-  'invalid_resource',
-  'invalid_request',
-  'unsupported_grant_type',
-])
-/** Entra's numbers that are a throttle or an outage, whatever `error` stands beside them (50196 comes as `invalid_grant`). */
-const throttles = new Set([50196, 90055])
-const outages = new Set([50033, 50087, 70012, 90006, 90012, 90024, 90033, 90090])
-
-function refusal(response: Answer, exchanging: boolean): PostroomError {
-  const { status, retryAfterMs } = response
-  const parsed = errorSchema.safeParse(response.body)
-  const error = parsed.success ? parsed.data.error : null
-  const codes = parsed.success ? (parsed.data.error_codes ?? []) : []
-  const evidence = [`HTTP ${status}`, error?.slice(0, 60), ...codes.map(code => `AADSTS${code}`)]
-    .filter(Boolean)
-    .join(' ')
-  return new PostroomError(codeFor(), { evidence, retryAfterMs })
-
-  function codeFor(): FaultCode {
-    if (status === 429 || codes.some(code => throttles.has(code))) return 'provider_throttled'
-    if (status >= 500 || error === null || codes.some(code => outages.has(code)))
-      return 'provider_unreachable'
-    if (personMustReturn.has(error)) return exchanging ? 'code_refused' : 'grant_revoked'
-    if (registrationIsWrong.has(error)) return 'app_credentials_refused'
-    return 'provider_unreachable'
-  }
+function refusal({ status, body, retryAfterMs }: Answer, exchanging: boolean): PostroomError {
+  const { code, evidence } = tokenRefusal(status, body, exchanging)
+  return new PostroomError(code, { evidence, retryAfterMs })
 }

@@ -13,10 +13,11 @@ test.each([
   ['imap_auth_refused', 'NO AUTHENTICATE failed.'],
   ['imap_auth_refused', 'NO [AUTHENTICATIONFAILED] Invalid credentials (Failure)'],
   ['imap_unreachable', 'NO [UNAVAILABLE] Temporary System Error'],
-  ['provider_throttled', 'NO [ALERT] Too many simultaneous connections. (Failure)'],
-  ['provider_throttled', 'NO [LIMIT] Too many connections'],
+  ['imap_throttled', 'NO [ALERT] Too many simultaneous connections. (Failure)'],
+  ['imap_throttled', 'NO [LIMIT] Too many connections'],
   ['imap_disabled', 'NO [ALERT] IMAP access is disabled for your domain.'],
-  ['imap_unreachable', 'BAD Command Error. 12'],
+  ['command_refused', 'BAD Command Error. 12'],
+  ['imap_unreachable', 'BAD'],
   ['imap_unreachable', 'drop'],
 ])('a sign-in is %s by "%s"', async (code, answer) => {
   const imap = await startScriptedImap()
@@ -33,14 +34,14 @@ test.each(['drop', '* BYE Server shutting down'])('the greeting "%s" is no greet
   expect(error.code).toBe('imap_unreachable')
 })
 
-test('a mailbox that the server does not open after the sign-in is a setting, no refused login', async () => {
+test('a mailbox that the server does not open after the sign-in is no refused login', async () => {
   const imap = await startScriptedImap()
   imap.afterwards = 'BAD User is authenticated but not connected.'
   const error = await thrownBy(async () => {
     const session = await openImap({ server: imap.server, user, accessToken })
     await session.open('INBOX')
   })
-  expect(error.code).toBe('imap_disabled')
+  expect(error.code).toBe('imap_not_connected')
 })
 
 test('a port that nobody listens on is unreachable', async () => {

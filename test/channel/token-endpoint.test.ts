@@ -70,10 +70,49 @@ test('an answer without a new refresh token, id_token and scope says so', async 
 })
 
 test.each<[string, string, ScriptedAnswer]>([
-  ['expired by inactivity', 'grant_revoked', refusal(400, 'invalid_grant', 700082)],
+  ['expired by inactivity', 'grant_expired', refusal(400, 'invalid_grant', 700082)],
   ['revoked', 'grant_revoked', refusal(400, 'invalid_grant', 50173)],
-  ['a sign-in is needed', 'grant_revoked', refusal(400, 'interaction_required', 50076)],
-  ['consent withdrawn', 'grant_revoked', refusal(400, 'consent_required', 65001)],
+  ['the session ended', 'grant_revoked', refusal(400, 'invalid_grant', 50133)],
+  ['a second factor is needed', 'sign_in_required', refusal(400, 'interaction_required', 50076)],
+  ['enrolment is needed', 'sign_in_required', refusal(400, 'invalid_grant', 50079)],
+  ['the sign-in is too old for a policy', 'sign_in_frequency', refusal(400, 'invalid_grant', 70043)],
+  ['consent withdrawn', 'consent_withdrawn', refusal(400, 'consent_required', 65001)],
+  ['the account is disabled', 'account_unavailable', refusal(400, 'invalid_grant', 50057)],
+  ['the account is gone', 'account_unavailable', refusal(400, 'invalid_grant', 50034)],
+  ['Conditional Access', 'grant_blocked_by_policy', refusal(400, 'interaction_required', 53003)],
+  ['no longer assigned', 'grant_blocked_by_policy', refusal(400, 'invalid_grant', 50105)],
+  ['said for live tokens too (consumers)', 'grant_doubtful', refusal(400, 'invalid_grant', 70000)],
+  ['a number nobody knows', 'grant_doubtful', refusal(400, 'invalid_grant', 7999999)],
+  ['a bad client assertion', 'app_credentials_refused', refusal(401, 'invalid_client', 700027)],
+  [
+    'Google: expired or revoked',
+    'grant_revoked',
+    {
+      status: 400,
+      body: { error: 'invalid_grant', error_description: 'Token has been expired or revoked.' },
+    },
+  ],
+  [
+    'Google: a session policy',
+    'sign_in_required',
+    { status: 400, body: { error: 'invalid_grant', error_subtype: 'invalid_rapt' } },
+  ],
+  [
+    'Google: the administrator',
+    'grant_blocked_by_policy',
+    { status: 400, body: { error: 'admin_policy_enforced' } },
+  ],
+  [
+    'Google: the client is gone',
+    'app_credentials_refused',
+    { status: 401, body: { error: 'deleted_client' } },
+  ],
+  ['Google: too fast', 'provider_throttled', { status: 403, body: { error: 'rate_limit_exceeded' } }],
+  [
+    'a sub-error: only a message',
+    'grant_blocked_by_policy',
+    { status: 400, body: { error: 'interaction_required', suberror: 'message_only' } },
+  ],
   ['asked for the same token too often', 'provider_throttled', refusal(400, 'invalid_grant', 50196)],
   ['the client secret has expired', 'app_credentials_refused', refusal(401, 'invalid_client', 7000222)],
   ['the app is gone', 'app_credentials_refused', refusal(400, 'unauthorized_client', 700016)],

@@ -47,11 +47,11 @@ test(
     await sending.drain()
     await sending.drain()
     for (const message of messages) {
-      const fault = { code: 'smtp_auth_refused', actor: 'owner' }
+      const fault = { code: 'sign_in_refused', actor: 'owner' }
       expect(await sending.latest(message)).toMatchObject({ state: 'parked', fault })
     }
     const { auth } = await sending.latestChannel()
-    expect(auth).toMatchObject({ state: 'reconnect_required', fault: { code: 'smtp_auth_refused' } })
+    expect(auth).toMatchObject({ state: 'reconnect_required', fault: { code: 'sign_in_refused' } })
     expect((await eventTypes(sending.bench)).sort()).toEqual([
       'channel.reconnect_required',
       'message.parked',
