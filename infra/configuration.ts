@@ -13,6 +13,22 @@ const configurationSchema = z.strictObject({
   returnUrls: z.array(z.url()).default([]),
   /** How often a mailbox is polled, in minutes. */
   pollIntervalMinutes: z.literal([...pollIntervals]).default(5),
+  /** Who may call the API under /v1. */
+  authentication: z
+    .discriminatedUnion('type', [
+      /** Callers sign with AWS credentials (SigV4). They are the operator's own, and may name any account. */
+      z.strictObject({ type: z.literal('iam') }),
+      /** Callers send a token of this issuer, which stands for one account and sees nothing of another. */
+      z.strictObject({
+        type: z.literal('jwt'),
+        issuer: z.url({ protocol: /^https$/ }),
+        audience: z.array(z.string().min(1)).min(1),
+        accountClaim: z.string().min(1),
+        /** A token with this scope may name any account. Without it, no token may. */
+        operatorScope: z.string().min(1).optional(),
+      }),
+    ])
+    .default({ type: 'iam' }),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })

@@ -1,8 +1,8 @@
 /** The system in the order data flows: events out, mail out, mail in, the people and apps that call it. */
 
 import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
-import { HttpApi, HttpMethod } from 'aws-cdk-lib/aws-apigatewayv2'
-import { HttpIamAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
+import { type CfnStage, HttpApi, HttpMethod, HttpRoute } from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
@@ -10,6 +10,7 @@ import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
+import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
 import type { PostroomConfiguration } from './configuration.ts'
 import type { DataStack } from './data-stack.ts'
 import { PostroomFunction } from './postroom-function.ts'
@@ -23,6 +24,15 @@ export interface PostroomStackProps extends StackProps {
 const sendTimeoutSeconds = 300
 const fetchTimeoutSeconds = 120
 
+/** The most calls a second, and twice as many at once; more get 429. */
+const callsPerSecond = {
+  /** What a browser brings. */
+  public: 20,
+  /** What talks to a provider while the caller waits: a flood here would be a flood at Microsoft or Google. */
+  provider: 5,
+  api: 200,
+}
+
 export class PostroomStack extends Stack {
   constructor(scope: Construct, id: string, props: PostroomStackProps) {
     super(scope, id, props)
@@ -33,6 +43,15 @@ export class PostroomStack extends Stack {
 
     const http = new HttpApi(this, 'Http', { description: 'Postroom: connect pages and API' })
     const publicUrl = configuration.publicUrl ?? http.apiEndpoint
+    const { authentication } = configuration
+    const authorizer =
+      authentication.type === 'iam'
+        ? new HttpIamAuthorizer()
+        : new HttpJwtAuthorizer('Token', authentication.issuer, { jwtAudience: authentication.audience })
+    const accounts = authentication.type === 'jwt' && {
+      accountClaim: authentication.accountClaim,
+      ...(authentication.operatorScope && { operatorScope: authentication.operatorScope }),
+    }
 
     const queue = (name: string, visibilitySeconds: number, maxReceiveCount: number) => {
       const defaults = {
@@ -115,6 +134,7 @@ export class PostroomStack extends Stack {
         ...ringing,
         ...polling,
         publicUrl,
+        ...accounts,
         ...(configuration.appName && { appName: configuration.appName }),
       },
     })
@@ -131,13 +151,8 @@ export class PostroomStack extends Stack {
     })
 
     // What an app asks that needs a mailbox's tokens; everything else of /v1 cannot reach them.
-    const authorizer = new HttpIamAuthorizer()
-    for (const [method, path] of [
-      [HttpMethod.DELETE, '/v1/channels/{id}'],
-      [HttpMethod.POST, '/v1/channels/{id}/probe'],
-      [HttpMethod.POST, '/v1/channels/{id}/reconcile-login'],
-    ] as const) {
-      http.addRoutes({ path, methods: [method], integration: connectIntegration, authorizer })
+    for (const { method, path } of Object.values(grantEndpoints)) {
+      http.addRoutes({ path, methods: [HttpMethod[method]], integration: connectIntegration, authorizer })
     }
 
     const api = new PostroomFunction(this, 'Api', {
@@ -150,6 +165,7 @@ export class PostroomStack extends Stack {
         ...ringing,
         ...polling,
         publicUrl,
+        ...accounts,
         providers: tokens.providers,
         returnUrls: JSON.stringify(configuration.returnUrls),
       },
@@ -160,6 +176,34 @@ export class PostroomStack extends Stack {
       integration: new HttpLambdaIntegration('ApiIntegration', api),
       authorizer,
     })
+
+    const stage = http.defaultStage?.node.defaultChild as CfnStage
+    stage.defaultRouteSettings = {
+      throttlingRateLimit: callsPerSecond.api,
+      throttlingBurstLimit: 2 * callsPerSecond.api,
+    }
+    const limited = {
+      'GET /connect/{ticket}': callsPerSecond.public,
+      'POST /connect/{ticket}': callsPerSecond.public,
+      'GET /oauth/{provider}/callback': callsPerSecond.public,
+      ...Object.fromEntries(
+        Object.values(grantEndpoints).map(({ method, path }) => [
+          `${method} ${path}`,
+          callsPerSecond.provider,
+        ]),
+      ),
+    }
+    // CDK hands this object on as it is, so its letters are CloudFormation's.
+    stage.routeSettings = Object.fromEntries(
+      Object.entries(limited).map(([routeKey, limit]) => [
+        routeKey,
+        { ThrottlingRateLimit: limit, ThrottlingBurstLimit: 2 * limit },
+      ]),
+    )
+    // CloudFormation refuses settings of a route that is not there yet.
+    for (const route of http.node.children.filter(child => child instanceof HttpRoute)) {
+      stage.node.addDependency(route)
+    }
 
     // Permissions, function by function. Only connect, send and fetch may open tokens.
     for (const fn of [connect, api, send, schedule, fetch]) {

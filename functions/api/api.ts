@@ -2,31 +2,35 @@
 
 import type { AcceptServices } from '../channel/accept.ts'
 import type { ActivationServices } from '../channel/activation.ts'
+import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
 import { eventLog, jsonVariable, mailStore, mainTable, providers, queues } from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
-import { readEnvironment } from '../channel/environment.ts'
+import { readEnvironment, readOptional } from '../channel/environment.ts'
 import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
+import { grantEndpoints } from '../channel/grant-endpoints.ts'
 import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
+import { findRoute, type Route } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { channelRoutes } from './channel-routes.ts'
 import { connectSessionRoutes } from './connect-session-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { messageRoutes } from './message-routes.ts'
-import { findRoute, type Route } from './route.ts'
+import { openApiRoute } from './openapi.ts'
 
 export interface ApiServices extends AcceptServices, ActivationServices {
   events: Events
   publicUrl: string
   /** Exact URLs a browser may return to. */
   returnUrls: string[]
+  tokenRules: TokenRules
 }
 
 // called by AWS
@@ -58,19 +62,27 @@ function buildServices(): ApiServices {
     providers: providers(),
     publicUrl: readEnvironment('publicUrl'),
     returnUrls: (jsonVariable('returnUrls') as unknown[]).map(String),
+    tokenRules: { accountClaim: readOptional('accountClaim'), operatorScope: readOptional('operatorScope') },
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     now,
   }
 }
 
-const routes: Route[] = [...connectSessionRoutes, ...channelRoutes, ...messageRoutes, ...eventRoutes]
+const routes: Route<ApiServices>[] = [
+  ...connectSessionRoutes,
+  ...channelRoutes,
+  ...messageRoutes,
+  ...eventRoutes,
+  openApiRoute(() => [...routes, ...Object.values(grantEndpoints)]),
+]
 
 // runs for every request
 export async function api(request: HttpRequest, services: ApiServices): Promise<HttpAnswer> {
   const { method } = request.requestContext.http
   try {
     const { route, parameters } = findRoute(routes, method, request.rawPath)
-    return await route.answer({ request, parameters, services })
+    const caller = callerOf(request, services.tokenRules)
+    return await route.answerTo(request, { parameters, caller, services })
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.row.status >= 500)

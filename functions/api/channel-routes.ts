@@ -1,17 +1,15 @@
-/** Calls about channels: list, read, fetch now. */
+/** Calls about channels: list, read, change settings, fetch now. */
 
 import { z } from 'zod'
-import { presentChannel } from '../channel/channels.ts'
+import { accountIdSchema } from '../channel/caller.ts'
+import { channelDocumentSchema, channelSettingsSchema, presentChannel } from '../channel/channels.ts'
+import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
-import {
-  accountIdSchema,
-  type Call,
-  cursorSchema,
-  limitSchema,
-  type Route,
-  readQuery,
-  writeCursor,
-} from './route.ts'
+import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
+import { routesWith } from '../channel/route.ts'
+import type { ApiServices } from './api.ts'
+
+const route = routesWith<ApiServices>()
 
 const listQuery = z.strictObject({
   /** Without it, the channels of all accounts: for operators. */
@@ -20,24 +18,69 @@ const listQuery = z.strictObject({
   limit: limitSchema,
 })
 
-export const channelRoutes: Route[] = [
-  { method: 'GET', pattern: '/v1/channels', answer: list },
-  { method: 'GET', pattern: '/v1/channels/{id}', answer: read },
-  { method: 'POST', pattern: '/v1/channels/{id}/poll', answer: poll },
+export const channelRoutes = [
+  route(
+    {
+      method: 'GET',
+      path: '/v1/channels',
+      operationId: 'listChannels',
+      summary: 'The connected mailboxes, with their health.',
+      query: listQuery,
+      answer: { status: 200, body: pageOf('channels', channelDocumentSchema) },
+      faults: ['request_invalid'],
+    },
+    async ({ query, services }) => {
+      const { accountId, cursor, limit } = query
+      const page = await services.channels.list(accountId ?? null, { after: cursor, limit })
+      return json(200, { channels: page.items.map(presentChannel), cursor: writeCursor(page.after) })
+    },
+  ),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/channels/{id}',
+      operationId: 'getChannel',
+      summary: 'One channel.',
+      answer: { status: 200, body: channelDocumentSchema },
+      faults: ['channel_not_found'],
+    },
+    async ({ parameters, services }) =>
+      json(200, presentChannel(await services.channels.get(parameters.id ?? ''))),
+  ),
+
+  route(
+    {
+      method: 'PATCH',
+      path: '/v1/channels/{id}',
+      operationId: 'changeChannel',
+      summary: 'Changes settings; what is left out stays (RFC 7396).',
+      body: channelSettingsSchema,
+      answer: { status: 200, body: channelDocumentSchema },
+      faults: ['json_invalid', 'request_invalid', 'channel_not_found', 'channel_disconnected'],
+    },
+    async ({ parameters, body, services }) => {
+      const channel = await services.channels.get(parameters.id ?? '')
+      if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
+      if (Object.keys(body).length === 0) return json(200, presentChannel(channel))
+      const changed = await services.channels.change(channel.id, body)
+      return json(200, presentChannel(changed ?? channel))
+    },
+  ),
+
+  route(
+    {
+      method: 'POST',
+      path: '/v1/channels/{id}/poll',
+      operationId: 'pollChannel',
+      summary: 'Fetches new mail now.',
+      answer: { status: 202, body: z.object({ channelId: z.string(), state: z.literal('polling') }) },
+      faults: ['channel_not_found'],
+    },
+    async ({ parameters, services }) => {
+      const channel = await services.channels.get(parameters.id ?? '')
+      await services.queues.pollNow(channel.id)
+      return json(202, { channelId: channel.id, state: 'polling' })
+    },
+  ),
 ]
-
-async function list({ request, services }: Call) {
-  const { accountId, cursor, limit } = readQuery(request, listQuery)
-  const page = await services.channels.list(accountId ?? null, { after: cursor, limit })
-  return json(200, { channels: page.items.map(presentChannel), cursor: writeCursor(page.after) })
-}
-
-async function read({ parameters, services }: Call) {
-  return json(200, presentChannel(await services.channels.get(parameters.id ?? '')))
-}
-
-async function poll({ parameters, services }: Call) {
-  const channel = await services.channels.get(parameters.id ?? '')
-  await services.queues.pollNow(channel.id)
-  return json(202, { channelId: channel.id, state: 'polling' })
-}

@@ -2,48 +2,108 @@
 
 import { z } from 'zod'
 import { activate } from '../channel/activation.ts'
-import { presentChannel } from '../channel/channels.ts'
-import { type ConnectSession, presentSession, sessionLifeMs } from '../channel/connect-sessions.ts'
+import { accountIdSchema, accountOf } from '../channel/caller.ts'
+import { channelDocumentSchema, presentChannel } from '../channel/channels.ts'
+import {
+  type ConnectSession,
+  presentSession,
+  sessionDocumentSchema,
+  sessionLifeMs,
+} from '../channel/connect-sessions.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { hashSecret, randomId, randomSecret } from '../channel/identifiers.ts'
-import { parseInput, showValue } from '../channel/input.ts'
+import { showValue } from '../channel/input.ts'
 import { providerOf } from '../channel/provider.ts'
+import { type Call, type Endpoint, routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
-import { accountIdSchema, type Call, type Route, readBody } from './route.ts'
+
+const route = routesWith<ApiServices>()
 
 const address = z.email({ message: 'must be a mail address' })
 
 const newSessionSchema = z.strictObject({
-  accountId: accountIdSchema,
+  accountId: accountIdSchema.optional(),
   provider: z.string({ message: 'must name a provider' }),
-  returnUrl: z.string().optional(),
+  returnUrl: z
+    .string()
+    .optional()
+    .describe('Where the browser goes afterwards: exactly one of the URLs registered at deploy time.'),
   loginHint: z.string().min(1, { message: 'must not be empty' }).max(254).optional(),
-  channelId: z.string().optional(),
-  sharedMailbox: address.optional(),
-  fetchSince: z.iso.datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' }).optional(),
-  autoConfirm: z.boolean().default(false),
+  channelId: z.string().optional().describe('Reconnects this channel; another mailbox is then refused.'),
+  sharedMailbox: address.optional().describe('A mailbox the person who signs in may open and send as.'),
+  fetchSince: z.iso
+    .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
+    .optional()
+    .describe('Reports mail from then on. Without it, from now on.'),
+  autoConfirm: z.boolean().default(false).describe('Needs no second call by the app.'),
 })
 
-export const connectSessionRoutes: Route[] = [
-  { method: 'POST', pattern: '/v1/connect-sessions', answer: create },
-  { method: 'GET', pattern: '/v1/connect-sessions/{id}', answer: read },
-  { method: 'POST', pattern: '/v1/connect-sessions/{id}/confirm', answer: confirm },
+const create = {
+  method: 'POST',
+  path: '/v1/connect-sessions',
+  operationId: 'createConnectSession',
+  summary: 'Makes a link that a mailbox owner follows to connect a mailbox.',
+  body: newSessionSchema,
+  answer: {
+    status: 201,
+    body: z.object({ id: z.string(), connectUrl: z.string(), expiresAt: z.string() }),
+  },
+  faults: ['json_invalid', 'request_invalid', 'provider_unknown', 'account_not_allowed', 'channel_not_found'],
+} as const satisfies Endpoint
+
+export const connectSessionRoutes = [
+  route(create, createSession),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/connect-sessions/{id}',
+      operationId: 'getConnectSession',
+      summary: 'How far the person has come; if it failed, why.',
+      answer: { status: 200, body: sessionDocumentSchema },
+      faults: ['session_not_found'],
+    },
+    async ({ parameters, services }) =>
+      json(200, presentSession(await services.sessions.get(parameters.id ?? ''))),
+  ),
+
+  route(
+    {
+      method: 'POST',
+      path: '/v1/connect-sessions/{id}/confirm',
+      operationId: 'confirmConnectSession',
+      summary:
+        'Makes the connected mailbox a channel: the app says that its signed-in user is the one who began.',
+      answer: { status: 200, body: sessionDocumentSchema.extend({ channel: channelDocumentSchema }) },
+      faults: ['session_not_found', 'session_not_confirmable'],
+    },
+    async ({ parameters, services }) => {
+      const session = await services.sessions.get(parameters.id ?? '')
+      const channel = await activate(session, services)
+      const confirmed = presentSession({ ...session, state: 'connected' })
+      return json(200, { ...confirmed, channel: presentChannel(channel) })
+    },
+  ),
 ]
 
-async function create({ request, services }: Call) {
+async function createSession({ body: wanted, caller, services }: Call<ApiServices, typeof create>) {
   const { sessions, providers, publicUrl, now } = services
-  const wanted = parseInput(newSessionSchema, readBody(request))
+  const accountId = accountOf(caller, wanted.accountId)
   providerOf(providers, wanted.provider)
   if (wanted.returnUrl !== undefined) requireReturnUrl(wanted.returnUrl, services.returnUrls)
-  const known = wanted.channelId === undefined ? undefined : await channelToReconnect(wanted, services)
+  const { channelId, provider } = wanted
+  const known =
+    channelId === undefined
+      ? undefined
+      : await channelToReconnect({ accountId, provider, channelId }, services)
 
   const id = randomId('cs')
   const ticket = `${id}.${randomSecret()}`
   const session: ConnectSession = {
     id,
-    accountId: wanted.accountId,
-    provider: wanted.provider,
+    accountId,
+    provider,
     returnUrl: wanted.returnUrl ?? null,
     loginHint: wanted.loginHint ?? known?.login.smtp ?? null,
     channelId: known?.id ?? null,
@@ -64,19 +124,6 @@ async function create({ request, services }: Call) {
   return json(201, { id, connectUrl: `${publicUrl}/connect/${ticket}`, expiresAt })
 }
 
-async function read({ parameters, services }: Call) {
-  return json(200, presentSession(await services.sessions.get(parameters.id ?? '')))
-}
-
-async function confirm({ parameters, services }: Call) {
-  const session = await services.sessions.get(parameters.id ?? '')
-  const channel = await activate(session, services)
-  return json(200, {
-    ...presentSession({ ...session, state: 'connected' }),
-    channel: presentChannel(channel),
-  })
-}
-
 /** An exact match, so that nobody is led from our page to a stranger's. `http://localhost:*` is for one machine. */
 function requireReturnUrl(returnUrl: string, allowed: string[]): void {
   const isLocal =
@@ -93,8 +140,11 @@ function requireReturnUrl(returnUrl: string, allowed: string[]): void {
   })
 }
 
-async function channelToReconnect(wanted: z.output<typeof newSessionSchema>, { channels }: ApiServices) {
-  const channel = await channels.get(wanted.channelId ?? '')
+async function channelToReconnect(
+  wanted: { accountId: string; provider: string; channelId: string },
+  { channels }: ApiServices,
+) {
+  const channel = await channels.get(wanted.channelId)
   if (channel.accountId !== wanted.accountId || channel.provider !== wanted.provider) {
     throw new PostroomError('channel_not_found', {
       errors: [

@@ -1,27 +1,37 @@
 /** The event log, by cursor: replay from anywhere, as often as wanted. */
 
 import { z } from 'zod'
+import { accountIdSchema, accountOf } from '../channel/caller.ts'
+import { eventSchema, operatorAccount } from '../channel/events.ts'
 import { json } from '../channel/http.ts'
-import {
-  accountIdSchema,
-  type Call,
-  cursorSchema,
-  limitSchema,
-  type Route,
-  readQuery,
-  writeCursor,
-} from './route.ts'
+import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
+import { routesWith } from '../channel/route.ts'
+import type { ApiServices } from './api.ts'
 
 const readEventsQuery = z.strictObject({
-  accountId: accountIdSchema.or(z.literal('-')),
+  accountId: accountIdSchema
+    .or(z.literal(operatorAccount))
+    .optional()
+    .describe('The account; `-` for what belongs to none. An operator must name it.'),
   after: cursorSchema.optional(),
   limit: limitSchema,
 })
 
-export const eventRoutes: Route[] = [{ method: 'GET', pattern: '/v1/events', answer: readEvents }]
-
-async function readEvents({ request, services }: Call) {
-  const { accountId, after, limit } = readQuery(request, readEventsQuery)
-  const page = await services.events.read(accountId, { after, limit })
-  return json(200, { events: page.items, cursor: writeCursor(page.after) })
-}
+export const eventRoutes = [
+  routesWith<ApiServices>()(
+    {
+      method: 'GET',
+      path: '/v1/events',
+      operationId: 'listEvents',
+      summary: 'What happened, oldest first. The cursor of an empty page is where to ask again.',
+      query: readEventsQuery,
+      answer: { status: 200, body: pageOf('events', eventSchema) },
+      faults: ['request_invalid', 'account_not_allowed'],
+    },
+    async ({ query, caller, services }) => {
+      const { accountId, after, limit } = query
+      const page = await services.events.read(accountOf(caller, accountId), { after, limit })
+      return json(200, { events: page.items, cursor: writeCursor(page.after) })
+    },
+  ),
+]

@@ -5,19 +5,15 @@ import { accept } from '../channel/accept.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { type HttpAnswer, json } from '../channel/http.ts'
 import { log } from '../channel/log.ts'
-import { type Message, presentMessage } from '../channel/messages.ts'
+import { idempotencyKeySchema, messageDocumentSchema } from '../channel/message-document.ts'
+import { type Message, messageDocumentSchemas, presentMessage } from '../channel/messages.ts'
 import { cancelMessage, retryMessage } from '../channel/outbox-control.ts'
+import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
 import { ringQuietly } from '../channel/queues.ts'
+import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
-import {
-  type Call,
-  cursorSchema,
-  limitSchema,
-  type Route,
-  readBody,
-  readQuery,
-  writeCursor,
-} from './route.ts'
+
+const route = routesWith<ApiServices>()
 
 const listQuery = z.strictObject({
   direction: z.enum(['inbound', 'outbound'], { message: 'must be inbound or outbound' }),
@@ -25,67 +21,156 @@ const listQuery = z.strictObject({
   limit: limitSchema,
 })
 
-export const messageRoutes: Route[] = [
-  { method: 'POST', pattern: '/v1/channels/{id}/messages', answer: send },
-  { method: 'GET', pattern: '/v1/channels/{id}/messages', answer: list },
-  { method: 'GET', pattern: '/v1/messages/{id}', answer: read },
-  { method: 'DELETE', pattern: '/v1/messages/{id}', answer: cancel },
-  { method: 'POST', pattern: '/v1/messages/{id}/retry', answer: retry },
-  { method: 'GET', pattern: '/v1/messages/{id}/raw', answer: raw },
-  { method: 'GET', pattern: '/v1/messages/{id}/attachments/{index}', answer: attachment },
+export const messageSchema = z.discriminatedUnion('direction', [
+  messageDocumentSchemas.outbound,
+  messageDocumentSchemas.inbound,
+])
+
+const acceptedSchema = messageDocumentSchemas.outbound.pick({
+  id: true,
+  channelId: true,
+  state: true,
+  messageId: true,
+  acceptedAt: true,
+})
+
+export const messageRoutes = [
+  route(
+    {
+      method: 'POST',
+      path: '/v1/channels/{id}/messages',
+      operationId: 'sendMessage',
+      summary: 'Accepts a message. It is never lost after this, and sent once.',
+      headers: z.object({
+        'idempotency-key': idempotencyKeySchema.describe(
+          'The same key with the same body is the same message; with another body it is refused.',
+        ),
+      }),
+      body: messageDocumentSchema,
+      // A message that comes by SQS has the same rules: accept() checks both.
+      bodyIsUnchecked: true,
+      answer: { status: 202, body: acceptedSchema },
+      faults: [
+        'json_invalid',
+        'request_invalid',
+        'idempotency_key_missing',
+        'idempotency_conflict',
+        'message_too_large',
+        'channel_not_found',
+        'channel_disconnected',
+      ],
+    },
+    async ({ request, body, parameters, services }) => {
+      const channel = await services.channels.get(parameters.id ?? '')
+      const idempotencyKey = request.headers['idempotency-key']
+      const message = await accept({ channel, idempotencyKey, document: body }, services)
+      await ringQuietly(services.queues, channel.id, log)
+      return json(202, acceptedSchema.parse(message))
+    },
+  ),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/channels/{id}/messages',
+      operationId: 'listMessages',
+      summary: 'The messages of a channel, newest first.',
+      query: listQuery,
+      answer: { status: 200, body: pageOf('messages', messageSchema) },
+      faults: ['request_invalid', 'channel_not_found'],
+    },
+    async ({ query, parameters, services }) => {
+      const { direction, cursor, limit } = query
+      const channel = await services.channels.get(parameters.id ?? '')
+      const page = await services.messages.list({ channelId: channel.id, direction, after: cursor, limit })
+      const messages = await Promise.all(page.items.map(message => present(message, services)))
+      return json(200, { messages, cursor: writeCursor(page.after) })
+    },
+  ),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/messages/{id}',
+      operationId: 'getMessage',
+      summary: 'One message with its text and the list of its attachments.',
+      answer: { status: 200, body: messageSchema },
+      faults: ['message_not_found'],
+    },
+    async ({ parameters, services }) =>
+      json(200, await present(await services.messages.get(parameters.id ?? ''), services)),
+  ),
+
+  route(
+    {
+      method: 'DELETE',
+      path: '/v1/messages/{id}',
+      operationId: 'cancelMessage',
+      summary: 'Cancels a message that is not on its way yet.',
+      answer: { status: 200, body: messageSchema },
+      faults: ['message_not_found', 'message_not_cancellable'],
+    },
+    async ({ parameters, services }) =>
+      json(200, await present(await cancelMessage(parameters.id ?? '', services), services)),
+  ),
+
+  route(
+    {
+      method: 'POST',
+      path: '/v1/messages/{id}/retry',
+      operationId: 'retryMessage',
+      summary: 'Sends a failed, uncertain or expired message again.',
+      answer: { status: 202, body: messageSchema },
+      faults: ['message_not_found', 'message_not_retryable'],
+    },
+    async ({ parameters, services }) => {
+      const message = await retryMessage(parameters.id ?? '', services)
+      await ringQuietly(services.queues, message.channelId, log)
+      return json(202, await present(message, services))
+    },
+  ),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/messages/{id}/raw',
+      operationId: 'getRawMessage',
+      summary: 'The bytes of the mail (RFC 5322).',
+      answer: { status: 200, bytes: 'message/rfc822' },
+      faults: ['message_not_found'],
+    },
+    async ({ parameters, services }) => {
+      const message = await services.messages.get(parameters.id ?? '')
+      const bytes = await services.mail.read(message.rawKey)
+      if (!bytes) throw new PostroomError('message_not_found')
+      return download(bytes, 'message/rfc822', `${message.id}.eml`)
+    },
+  ),
+
+  route(
+    {
+      method: 'GET',
+      path: '/v1/messages/{id}/attachments/{index}',
+      operationId: 'getAttachment',
+      summary: 'The bytes of one attachment, as a download.',
+      answer: { status: 200, bytes: 'application/octet-stream' },
+      faults: ['message_not_found', 'attachment_not_found'],
+    },
+    async ({ parameters, services }) => {
+      const message = await services.messages.get(parameters.id ?? '')
+      const { attachments } = await services.messages.readContent(message.contentKey)
+      const index = parameters.index ?? ''
+      const found = /^\d{1,4}$/.test(index) ? attachments[Number(index)] : undefined
+      const bytes = found && (await services.mail.read(found.key))
+      if (bytes) return download(bytes, 'application/octet-stream', found.filename)
+      throw new PostroomError('attachment_not_found', {
+        errors: [
+          { field: 'index', rule: `must be 0 to ${attachments.length - 1}`, found: index.slice(0, 80) },
+        ],
+      })
+    },
+  ),
 ]
-
-async function send({ request, parameters, services }: Call) {
-  const channel = await services.channels.get(parameters.id ?? '')
-  const message = await accept(
-    { channel, idempotencyKey: request.headers['idempotency-key'], document: readBody(request) },
-    services,
-  )
-  await ringQuietly(services.queues, channel.id, log)
-  const { id, channelId, state, messageId, acceptedAt } = message
-  return json(202, { id, channelId, state, messageId, acceptedAt })
-}
-
-async function list({ request, parameters, services }: Call) {
-  const { direction, cursor, limit } = readQuery(request, listQuery)
-  const channel = await services.channels.get(parameters.id ?? '')
-  const page = await services.messages.list({ channelId: channel.id, direction, after: cursor, limit })
-  const messages = await Promise.all(page.items.map(message => present(message, services)))
-  return json(200, { messages, cursor: writeCursor(page.after) })
-}
-
-async function read({ parameters, services }: Call) {
-  return json(200, await present(await services.messages.get(parameters.id ?? ''), services))
-}
-
-async function cancel({ parameters, services }: Call) {
-  return json(200, await present(await cancelMessage(parameters.id ?? '', services), services))
-}
-
-async function retry({ parameters, services }: Call) {
-  const message = await retryMessage(parameters.id ?? '', services)
-  await ringQuietly(services.queues, message.channelId, log)
-  return json(202, await present(message, services))
-}
-
-async function raw({ parameters, services }: Call) {
-  const message = await services.messages.get(parameters.id ?? '')
-  const bytes = await services.mail.read(message.rawKey)
-  if (!bytes) throw new PostroomError('message_not_found')
-  return download(bytes, 'message/rfc822', `${message.id}.eml`)
-}
-
-async function attachment({ parameters, services }: Call) {
-  const message = await services.messages.get(parameters.id ?? '')
-  const { attachments } = await services.messages.readContent(message.contentKey)
-  const index = parameters.index ?? ''
-  const found = /^\d{1,4}$/.test(index) ? attachments[Number(index)] : undefined
-  const bytes = found && (await services.mail.read(found.key))
-  if (bytes) return download(bytes, 'application/octet-stream', found.filename)
-  throw new PostroomError('attachment_not_found', {
-    errors: [{ field: 'index', rule: `must be 0 to ${attachments.length - 1}`, found: index.slice(0, 80) }],
-  })
-}
 
 async function present(message: Message, { messages }: ApiServices) {
   return presentMessage(message, await messages.readContent(message.contentKey))

@@ -84,7 +84,8 @@ async function store(
     access,
     nextProbeAt: nextProbeAt(access, now()),
     email: candidate.email,
-    displayName: candidate.displayName,
+    // The app may have set another name, which a reconnect leaves alone.
+    displayName: known ? known.displayName : candidate.displayName,
     login: candidate.login,
     grantId: candidate.grantId,
     auth: authOf(access, at),

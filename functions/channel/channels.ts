@@ -6,7 +6,7 @@ import { PostroomError } from './faults.ts'
 import { errorForLog, log } from './log.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
-const faultSchema = z.object({
+export const faultSchema = z.object({
   code: z.string(),
   actor: z.string(),
   summary: z.string(),
@@ -158,13 +158,25 @@ function dueIf(isDue: boolean, id: string) {
 export const channelDuePartition = 'DUE#CHANNELS'
 
 /** What an app sees. Identity, grant and bookkeeping stay inside. */
-export function presentChannel(channel: Channel) {
-  const {
-    identity: _identity,
-    clientId: _clientId,
-    grantId: _grantId,
-    unannounced: _unannounced,
-    ...shown
-  } = channel
-  return shown
+export const channelDocumentSchema = channelSchema.omit({
+  identity: true,
+  clientId: true,
+  grantId: true,
+  unannounced: true,
+})
+
+export function presentChannel(channel: Channel): z.output<typeof channelDocumentSchema> {
+  return channelDocumentSchema.parse(channel)
 }
+
+/** What an app may set. */
+export const channelSettingsSchema = z.strictObject({
+  displayName: z
+    .string()
+    .min(1, { message: 'must not be empty' })
+    .max(200, { message: 'must be at most 200 characters' })
+    .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' })
+    .nullable()
+    .describe('The name in From. Null sends the bare address.')
+    .optional(),
+})

@@ -139,7 +139,19 @@ export function openConnectSessions({ main, now }: { main: Table; now(): number 
 const dueKey = (ms: number, id: string) => `${new Date(ms).toISOString()}#${id}`
 
 /** What the app sees of it. */
-export function presentSession(session: ConnectSession) {
+export const sessionDocumentSchema = sessionSchema
+  .pick({
+    id: true,
+    accountId: true,
+    provider: true,
+    state: true,
+    channelId: true,
+    fault: true,
+    createdAt: true,
+  })
+  .extend({ expiresAt: z.string() })
+
+export function presentSession(session: ConnectSession): z.output<typeof sessionDocumentSchema> {
   return {
     id: session.id,
     accountId: session.accountId,

@@ -22,6 +22,9 @@ export const environmentNames = {
   /** What the connect page calls the app that sends people there; may be empty. */
   appName: 'APP_NAME',
   pollIntervalMinutes: 'POLL_INTERVAL_MINUTES',
+  /** Which claim of a token holds the account, and which scope makes it the operator's (caller.ts). Empty with IAM. */
+  accountClaim: 'ACCOUNT_CLAIM',
+  operatorScope: 'OPERATOR_SCOPE',
 } as const
 
 export type EnvironmentName = keyof typeof environmentNames

@@ -5,20 +5,23 @@ import { z } from 'zod'
 import { derivedId } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
-export type EventType =
-  | 'channel.connected'
-  | 'channel.reconnected'
-  | 'channel.reconnect_required'
-  | 'channel.blocked'
-  | 'channel.login_healed'
-  | 'channel.recovered'
-  | 'channel.disconnected'
-  | 'message.received'
-  | 'message.sent'
-  | 'message.parked'
-  | 'message.uncertain'
-  | 'message.failed'
-  | 'message.rejected'
+const eventTypes = [
+  'channel.connected',
+  'channel.reconnected',
+  'channel.reconnect_required',
+  'channel.blocked',
+  'channel.login_healed',
+  'channel.recovered',
+  'channel.disconnected',
+  'message.received',
+  'message.sent',
+  'message.parked',
+  'message.uncertain',
+  'message.failed',
+  'message.rejected',
+] as const
+
+export type EventType = (typeof eventTypes)[number]
 
 /** The account of events that belong to nobody's account, such as a queue message for an unknown channel. */
 export const operatorAccount = '-'
@@ -33,9 +36,9 @@ interface NewEvent {
   data: Record<string, unknown>
 }
 
-const eventSchema = z.object({
+export const eventSchema = z.object({
   id: z.string(),
-  type: z.string(),
+  type: z.string().describe('More types may come: pass over those you do not know.'),
   accountId: z.string(),
   channelId: z.string().nullable(),
   occurredAt: z.string(),

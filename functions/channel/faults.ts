@@ -67,6 +67,8 @@ export const faults = {
   message_too_large: row(413, 'app', 'refuse', 'The message is larger than the provider takes.'),
   route_not_found: row(404, 'app', 'refuse', 'There is no such call.'),
   method_not_allowed: row(405, 'app', 'refuse', 'This path does not know that method.'),
+  caller_unknown: row(403, 'app', 'refuse', 'The token names no account.'),
+  account_not_allowed: row(403, 'app', 'refuse', 'The token stands for another account.'),
   channel_not_found: row(404, 'app', 'refuse', 'There is no such channel.'),
   message_not_found: row(404, 'app', 'refuse', 'There is no such message.'),
   attachment_not_found: row(404, 'app', 'refuse', 'The message has no such attachment.'),

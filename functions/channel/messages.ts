@@ -188,17 +188,26 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
   }
 }
 
+const shownContent = {
+  text: z.string().nullable(),
+  html: z.string().nullable().describe('As the sender wrote it: hostile until sanitized.'),
+  attachments: z.array(
+    contentSchema.shape.attachments.element.omit({ key: true }).extend({ index: z.int().min(0) }),
+  ),
+}
+
 /** What an app sees. Storage keys and bookkeeping stay inside. */
+export const messageDocumentSchemas = {
+  outbound: outboundSchema
+    .omit({ rawKey: true, contentKey: true, documentHash: true, bodyStarted: true })
+    .extend(shownContent),
+  inbound: inboundSchema.omit({ rawKey: true, contentKey: true }).extend(shownContent),
+}
+
 export function presentMessage(message: Message, content: MessageContent) {
-  const { rawKey: _rawKey, contentKey: _contentKey, ...row } = message
-  const shown =
-    row.direction === 'outbound'
-      ? (({ documentHash: _hash, bodyStarted: _started, ...rest }) => rest)(row)
-      : row
-  return {
-    ...shown,
-    text: content.text,
-    html: content.html,
-    attachments: content.attachments.map(({ key: _key, ...attachment }, index) => ({ index, ...attachment })),
-  }
+  const attachments = content.attachments.map((attachment, index) => ({ ...attachment, index }))
+  const shown = { ...message, ...content, attachments }
+  return shown.direction === 'outbound'
+    ? messageDocumentSchemas.outbound.parse(shown)
+    : messageDocumentSchemas.inbound.parse(shown)
 }

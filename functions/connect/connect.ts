@@ -1,24 +1,29 @@
 /** HTTP that needs grants: a mailbox owner's way from the connect link to a channel; and, for the app, its probe and its end. */
 
+import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
 import { eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
-import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import { asPostroomError } from '../channel/faults.ts'
 import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { RecheckServices } from '../channel/recheck.ts'
+import { findRoute } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { type BeginServices, showConnectPage, startConsent } from './begin.ts'
 import { type CallbackServices, finishConsent } from './callback.ts'
 import { continueCheck, isCheck } from './check.ts'
-import { type DisconnectServices, disconnect } from './disconnect.ts'
-import { answerProbe } from './probe-route.ts'
+import type { DisconnectServices } from './disconnect.ts'
+import { grantRoutes } from './grant-routes.ts'
 import { failurePage, noLinks } from './result-pages.ts'
 
-export type ConnectServices = BeginServices & CallbackServices & DisconnectServices & RecheckServices
+export type ConnectServices = BeginServices &
+  CallbackServices &
+  DisconnectServices &
+  RecheckServices & { tokenRules: TokenRules }
 
 // called by AWS
 let services: ConnectServices | undefined
@@ -48,6 +53,7 @@ function buildServices(): ConnectServices {
     providers,
     appName: readOptional('appName'),
     publicUrl: readEnvironment('publicUrl'),
+    tokenRules: { accountClaim: readOptional('accountClaim'), operatorScope: readOptional('operatorScope') },
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     now,
   }
@@ -65,20 +71,22 @@ export async function connect(request: HttpRequest, services: ConnectServices): 
         return await startConsent(request, services)
       case 'GET /oauth/{provider}/callback':
         return await finishConsent(request, services)
-      case 'DELETE /v1/channels/{id}':
-        return await disconnect(request.pathParameters?.id ?? '', services)
-      case 'POST /v1/channels/{id}/probe':
-        return await answerProbe(request, { tryAll: true, services })
-      case 'POST /v1/channels/{id}/reconcile-login':
-        return await answerProbe(request, { tryAll: false, services })
       default:
-        throw new PostroomError('route_not_found')
+        return await answerApp(request, services)
     }
   } catch (thrown) {
     const error = asPostroomError(thrown)
     log({ event: 'connect_failed', route: request.routeKey, ...errorForLog(error) })
     return wantsPage(request) ? failurePage(error, noLinks) : problem(error)
   }
+}
+
+/** What an app asks: API Gateway has checked who calls. */
+async function answerApp(request: HttpRequest, services: ConnectServices): Promise<HttpAnswer> {
+  const { method } = request.requestContext.http
+  const { route, parameters } = findRoute(grantRoutes, method, request.rawPath)
+  const caller = callerOf(request, services.tokenRules)
+  return route.answerTo(request, { parameters, caller, services })
 }
 
 /** Browsers ask for HTML; programs get the same answer as a problem document. */

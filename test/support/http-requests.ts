@@ -10,13 +10,16 @@ export interface RequestParts {
   headers?: Record<string, string>
   cookies?: string[]
   pathParameters?: Record<string, string>
+  /** Claims of a verified token. Without them, the request is the operator's, signed with IAM. */
+  claims?: Record<string, unknown>
 }
 
 /** @param call such as `GET /v1/channels` */
 export function httpRequest(call: string, parts: RequestParts = {}): HttpRequest {
   const [method = '', path = ''] = call.split(' ')
-  const { routeKey = call, body, query, headers = {}, cookies, pathParameters } = parts
-  return {
+  const { routeKey = call, body, query, headers = {}, cookies, pathParameters, claims } = parts
+  const authorizer = claims ? { jwt: { claims, scopes: null } } : { iam: { userId: 'operator' } }
+  const request = {
     version: '2.0',
     routeKey,
     rawPath: path,
@@ -38,8 +41,10 @@ export function httpRequest(call: string, parts: RequestParts = {}): HttpRequest
       stage: '$default',
       time: '',
       timeEpoch: 0,
+      authorizer,
     },
   }
+  return request
 }
 
 /** RFC 9457, as this API fills it. */

@@ -107,6 +107,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     appName: null,
     publicUrl: 'http://localhost:4400',
     returnUrls: ['https://app.example/connected'],
+    tokenRules: { accountClaim: 'account', operatorScope: 'operator' },
     pollIntervalMinutes: 5,
   }
 }

@@ -1,21 +1,21 @@
 /** Which call a request is, and what is said where it is none. */
 
 import { expect, test } from 'vitest'
-import { cursorSchema, findRoute, type Route, readBody, writeCursor } from '../../functions/api/route.ts'
+import { cursorSchema, writeCursor } from '../../functions/channel/paging.ts'
+import { findRoute, readBody } from '../../functions/channel/route.ts'
 import { httpRequest } from '../support/http-requests.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 
-const answer = async () => ({})
-const routes: Route[] = [
-  { method: 'GET', pattern: '/v1/things', answer },
-  { method: 'GET', pattern: '/v1/things/{id}', answer },
-  { method: 'DELETE', pattern: '/v1/things/{id}', answer },
-  { method: 'GET', pattern: '/v1/things/{id}/parts/{index}', answer },
+const routes = [
+  { method: 'GET' as const, path: '/v1/things' },
+  { method: 'GET' as const, path: '/v1/things/{id}' },
+  { method: 'DELETE' as const, path: '/v1/things/{id}' },
+  { method: 'GET' as const, path: '/v1/things/{id}/parts/{index}' },
 ]
 
 test('a path finds its route and its parameters, decoded', () => {
   expect(findRoute(routes, 'GET', '/v1/things/a%20b/parts/7')).toMatchObject({
-    route: { pattern: '/v1/things/{id}/parts/{index}' },
+    route: { path: '/v1/things/{id}/parts/{index}' },
     parameters: { id: 'a b', index: '7' },
   })
   expect(findRoute(routes, 'DELETE', '/v1/things/x').route.method).toBe('DELETE')

@@ -1,0 +1,78 @@
+/** Calls that change a channel's settings. */
+
+import { beforeEach, expect, test } from 'vitest'
+import { activate } from '../../functions/channel/activation.ts'
+import type { Channel } from '../../functions/channel/channels.ts'
+import { type ApiCaller, apiCaller } from '../support/api-caller.ts'
+import { newSession } from '../support/consent-walk.ts'
+import { useEngines } from '../support/engines.ts'
+import { jsonOf, problemOf } from '../support/http-requests.ts'
+import { providersWith } from '../support/test-providers.ts'
+import { addChannel, openWorkbench, type Workbench } from '../support/workbench.ts'
+
+const engines = useEngines()
+let bench: Workbench
+let channel: Channel
+let app: ApiCaller
+
+beforeEach(async () => {
+  bench = openWorkbench(await engines.fresh(), { providers: providersWith({}) })
+  channel = await addChannel(bench)
+  app = apiCaller(bench)
+})
+
+const change = (body: unknown) => app.call(`PATCH /v1/channels/${channel.id}`, { body })
+
+test('a new display name stands in the From of the next message', async () => {
+  expect(jsonOf(await change({ displayName: 'Support' })).displayName).toBe('Support')
+  const { id } = jsonOf(await app.send(channel))
+  expect((await bench.messages.get(id)).from).toEqual([{ address: channel.email, name: 'Support' }])
+})
+
+test('what is left out stays; null takes the name away', async () => {
+  expect(jsonOf(await change({})).displayName).toBe('Ada Lovelace')
+  expect(jsonOf(await change({ displayName: null })).displayName).toBeNull()
+})
+
+test.each([
+  [{ displayName: '' }, 'displayName'],
+  [{ displayName: 'a\r\nBcc: x@y.example' }, 'displayName'],
+  [{ displayName: 'x'.repeat(201) }, 'displayName'],
+  [{ displayName: 7 }, 'displayName'],
+  [{ email: 'other@contoso.example' }, 'email'],
+  [{ auth: { state: 'connected' } }, 'auth'],
+])('the change %j is refused', async (body, field) => {
+  expect(problemOf(await change(body))).toMatchObject({ status: 400, errors: [{ field }] })
+  expect(await bench.channels.get(channel.id)).toEqual(channel)
+})
+
+test('a reconnect leaves the name that the app has set', async () => {
+  await change({ displayName: 'Support' })
+  const { id } = await newSession(bench, { state: 'open', channelId: channel.id })
+  const session = await bench.sessions.move(
+    id,
+    { states: ['open'] },
+    {
+      state: 'awaiting_confirmation',
+      expiresAtMs: bench.now() + 60_000,
+      candidate: {
+        channelId: channel.id,
+        grantId: 'gr_new',
+        identity: channel.identity,
+        email: channel.email,
+        displayName: 'Ada Byron',
+        login: channel.login,
+        clientId: channel.clientId,
+        candidates: { imap: [], smtp: [] },
+        access: null,
+      },
+    },
+  )
+  if (!session) throw new Error('The session did not move')
+  expect((await activate(session, bench)).displayName).toBe('Support')
+})
+
+test('a disconnected channel takes no settings', async () => {
+  await bench.channels.change(channel.id, { disconnectedAt: new Date(bench.now()).toISOString() })
+  expect(problemOf(await change({ displayName: 'x' }))).toMatchObject({ code: 'channel_disconnected' })
+})
