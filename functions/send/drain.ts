@@ -5,6 +5,7 @@ import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import { randomId } from '../channel/identifiers.ts'
+import { leaseKeys, takeLease } from '../channel/lease.ts'
 import { finalStates, type Message, type OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
@@ -22,7 +23,6 @@ import {
   settle,
   settleUnfinished,
 } from './deliver.ts'
-import { takeLease } from './lease.ts'
 
 export interface DrainServices extends DeliveryServices {
   main: Table
@@ -44,7 +44,7 @@ export async function drain(
   channelId: string,
   { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
 ): Promise<void> {
-  const lease = await takeLease(channelId, randomId('drain'), services)
+  const lease = await takeLease(leaseKeys.outbox(channelId), randomId('drain'), services)
   if (!lease) return
   try {
     do await drainOnce(channelId, { services, deadlineMs })

@@ -4,8 +4,8 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { activate } from '../../functions/channel/activation.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
 import { randomId } from '../../functions/channel/identifiers.ts'
+import { leaseKeys, takeLease } from '../../functions/channel/lease.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
-import { takeLease } from '../../functions/send/lease.ts'
 import type { Engines } from '../support/engines.ts'
 import { type Nouns, newChannel, newSession, openNouns, waitingSession } from './nouns.ts'
 import { fresh, race, type Tables } from './tables-under-test.ts'
@@ -176,13 +176,15 @@ export function racingNouns(tables: Tables, engines: Engines): void {
     test('goes to one of 20, who is told that others rang', async () => {
       const id = fresh('ch')
       const services = { main: tables.main, now: nouns.now }
-      const leases = winners(await race(20, number => takeLease(id, `drain-${number}`, services)))
+      const leases = winners(
+        await race(20, number => takeLease(leaseKeys.outbox(id), `drain-${number}`, services)),
+      )
       expect(leases).toHaveLength(1)
       const [lease] = leases as NonNullable<Awaited<ReturnType<typeof takeLease>>>[]
       if (!lease) throw new Error('no lease')
       // The others rang, before the lease was taken or after: in the second case there is more to do.
       while (!(await lease.release())) {}
-      const next = await takeLease(id, 'next', services)
+      const next = await takeLease(leaseKeys.outbox(id), 'next', services)
       expect(next).toBeDefined()
       expect(await next?.release()).toBe(true)
     })
@@ -190,8 +192,8 @@ export function racingNouns(tables: Tables, engines: Engines): void {
     test('is not given back while somebody rang in the meantime', async () => {
       const id = fresh('ch')
       const services = { main: tables.main, now: nouns.now }
-      const lease = await takeLease(id, 'first', services)
-      expect(await takeLease(id, 'second', services)).toBeUndefined()
+      const lease = await takeLease(leaseKeys.outbox(id), 'first', services)
+      expect(await takeLease(leaseKeys.outbox(id), 'second', services)).toBeUndefined()
       expect(await lease?.release()).toBe(false)
       expect(await lease?.release()).toBe(true)
     })

@@ -1,15 +1,19 @@
-/** One drain per channel at a time, and no doorbell lost that rings while a drain ends. */
+/** One drain of a queue at a time, and no doorbell lost that rings while a drain ends. */
 
 import { z } from 'zod'
-import { readItem, type Table } from '../channel/table.ts'
+import { type Key, readItem, type Table } from './table.ts'
 
 const leaseSchema = z.object({ holder: z.string(), untilMs: z.number(), bell: z.int() })
 
-/** A killed drain blocks its channel no longer than this; a living one renews in time. */
+/** A killed drain blocks its queue no longer than this; a living one renews in time. */
 const leaseMs = 30_000
 const renewEveryMs = leaseMs / 3
 
-const leaseKey = (channelId: string) => ({ pk: `CHANNEL#${channelId}`, sk: 'SEND_LEASE' })
+/** What may be drained by one at a time. */
+export const leaseKeys = {
+  outbox: (channelId: string): Key => ({ pk: `CHANNEL#${channelId}`, sk: 'SEND_LEASE' }),
+  webhook: (webhookId: string): Key => ({ pk: `WEBHOOK#${webhookId}`, sk: 'DRAIN_LEASE' }),
+}
 
 export interface Lease {
   /** @returns false if the bell rang meanwhile: drain once more, then release again */
@@ -25,26 +29,21 @@ export interface LeaseServices {
 
 /** @returns undefined if another drain holds it; that one has then been told to look once more */
 export async function takeLease(
-  channelId: string,
+  key: Key,
   holder: string,
   services: LeaseServices,
 ): Promise<Lease | undefined> {
   const { main } = services
   return (
-    (await tryLease(channelId, holder, services)) ??
+    (await tryLease(key, holder, services)) ??
     // Ring first, then look again: whoever releases in between has either seen the bell or freed the lease.
     (await main
-      .update(leaseKey(channelId), { add: { bell: 1 } }, { exists: undefined })
-      .then(() => tryLease(channelId, holder, services)))
+      .update(key, { add: { bell: 1 } }, { exists: undefined })
+      .then(() => tryLease(key, holder, services)))
   )
 }
 
-async function tryLease(
-  channelId: string,
-  holder: string,
-  { main, now }: LeaseServices,
-): Promise<Lease | undefined> {
-  const key = leaseKey(channelId)
+async function tryLease(key: Key, holder: string, { main, now }: LeaseServices): Promise<Lease | undefined> {
   const item = await main.update(
     key,
     { set: { holder, untilMs: now() + leaseMs }, add: { bell: 0 } },

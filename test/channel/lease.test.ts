@@ -1,7 +1,7 @@
 /** The lease: one drain per channel, and no bell unheard. */
 
 import { beforeEach, expect, onTestFinished, test } from 'vitest'
-import { type Lease, takeLease } from '../../functions/send/lease.ts'
+import { type Lease, leaseKeys, takeLease } from '../../functions/channel/lease.ts'
 import { useEngines } from '../support/engines.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
 
@@ -13,7 +13,7 @@ beforeEach(async () => {
 })
 
 async function take(holder: string): Promise<Lease | undefined> {
-  const lease = await takeLease('ch_1', holder, bench)
+  const lease = await takeLease(leaseKeys.outbox('ch_1'), holder, bench)
   if (lease) onTestFinished(() => lease.abandon())
   return lease
 }
@@ -31,7 +31,7 @@ test('only one holds it', async () => {
 
 test('channels do not share it', async () => {
   await taken('a')
-  const other = await takeLease('ch_2', 'b', bench)
+  const other = await takeLease(leaseKeys.outbox('ch_2'), 'b', bench)
   other?.abandon()
   expect(other).toBeDefined()
 })
