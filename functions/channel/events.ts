@@ -19,6 +19,7 @@ const eventTypes = [
   'message.uncertain',
   'message.failed',
   'message.rejected',
+  'mailbox.reset',
 ] as const
 
 export type EventType = (typeof eventTypes)[number]

@@ -436,6 +436,18 @@ export const faults = {
     { backOff: { fromMs: 0, toMs: 0 } },
   ),
   mail_unreadable: row(422, 'nobody', 'park', 'The mail could not be parsed; its raw bytes are kept.'),
+  mail_too_large: row(
+    422,
+    'nobody',
+    'park',
+    'The mail is larger than Postroom takes in; its beginning is kept.',
+  ),
+  mail_unavailable: row(
+    422,
+    'nobody',
+    'park',
+    'The mail could not be taken in; it still lies in the mailbox.',
+  ),
 
   // Ourselves
   configuration_invalid: row(500, 'operator', 'refuse', 'Postroom is not configured rightly.'),

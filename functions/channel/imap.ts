@@ -1,6 +1,6 @@
-/** The only file that speaks IMAP. It peeks: flags are never touched. */
+/** A look by imapflow whether a sign-in opens a mailbox. What is done every minute is written out in imap-glance.ts. */
 
-import { type FetchMessageObject, ImapFlow } from 'imapflow'
+import { ImapFlow } from 'imapflow'
 import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
 import { imapAnswerFault, suggestedWaitMs } from './imap-answers.ts'
@@ -15,29 +15,9 @@ export interface ImapLogin {
   timeoutMs?: number
 }
 
-export interface FolderState {
-  /** RFC 3501 2.3.1.1: when it changes, every UID known so far means nothing. */
-  uidValidity: string
-  uidNext: number
-  messages: number
-}
-
-export interface FetchedMail {
-  uid: number
-  receivedAt: Date
-  raw: Uint8Array
-}
-
-export interface ImapSession {
-  open(folder: string): Promise<FolderState>
-  /** UIDs from `fromUid` up, ascending. */
-  uidsFrom(fromUid: number): Promise<number[]>
-  /** UIDs of mail that arrived on this day or later, by the server's calendar, ascending. */
-  uidsSince(day: Date): Promise<number[]>
-  /** When each mail arrived. */
-  arrivals(uids: number[]): Promise<{ uid: number; receivedAt: Date }[]>
-  /** One mail with its raw bytes. @returns undefined if it was expunged meanwhile */
-  fetch(uid: number): Promise<FetchedMail | undefined>
+interface ImapClient {
+  /** Whether there is a mailbox behind the sign-in; Exchange says only now if not. */
+  open(folder: string): Promise<{ uidValidity: string; messages: number }>
   /** Says LOGOUT where that is still possible, and leaves no socket behind on any path. */
   close(): Promise<void>
 }
@@ -46,7 +26,7 @@ const connectTimeoutMs = 15_000
 const answerTimeoutMs = 60_000
 
 /** @throws PostroomError `imap_unreachable`, `imap_auth_refused`, and whatever else imap-answers.ts knows */
-export async function openImap(login: ImapLogin): Promise<ImapSession> {
+export async function openImap(login: ImapLogin): Promise<ImapClient> {
   const { server, user, accessToken, timeoutMs } = login
   const client = new ImapFlow({
     host: server.host,
@@ -85,36 +65,8 @@ export async function openImap(login: ImapLogin): Promise<ImapSession> {
         const mailbox = await client.mailboxOpen(folder, { readOnly: true })
         return {
           uidValidity: String(mailbox.uidValidity),
-          uidNext: mailbox.uidNext,
           messages: mailbox.exists,
         }
-      }),
-
-    // `n:*` always holds the newest mail, even if its UID is below n (RFC 3501 6.4.8).
-    uidsFrom: fromUid =>
-      guarded(async () => {
-        const found = await client.search({ uid: `${fromUid}:*` }, { uid: true })
-        return ascending(found).filter(uid => uid >= fromUid)
-      }),
-
-    uidsSince: day => guarded(async () => ascending(await client.search({ since: day }, { uid: true }))),
-
-    arrivals: uids =>
-      guarded(async () => {
-        if (uids.length === 0) return []
-        const mails = await client.fetchAll(uids, { uid: true, internalDate: true }, { uid: true })
-        return mails.map(mail => ({ uid: mail.uid, receivedAt: arrivalOf(mail) }))
-      }),
-
-    fetch: uid =>
-      guarded(async () => {
-        const mail = await client.fetchOne(
-          String(uid),
-          { uid: true, internalDate: true, source: true },
-          { uid: true },
-        )
-        if (!mail || mail.source === undefined) return undefined
-        return { uid, receivedAt: arrivalOf(mail), raw: mail.source }
       }),
 
     async close() {
@@ -122,15 +74,6 @@ export async function openImap(login: ImapLogin): Promise<ImapSession> {
       client.close()
     },
   }
-}
-
-function ascending(uids: number[] | false | undefined): number[] {
-  return [...(uids || [])].sort((a, b) => a - b)
-}
-
-function arrivalOf(mail: FetchMessageObject): Date {
-  const date = mail.internalDate instanceof Date ? mail.internalDate : new Date(mail.internalDate ?? 0)
-  return Number.isNaN(date.getTime()) ? new Date(0) : date
 }
 
 /**

@@ -1,16 +1,40 @@
-/** How far a folder has been read: UIDVALIDITY and the last UID whose mail is safe. */
+/** How far a folder has been read, and what of it is still to be done. One item, changed by one writer at a time. */
 
 import { z } from 'zod'
 import { readItem, type Table } from '../channel/table.ts'
 
 const cursorSchema = z.object({
   uidValidity: z.string(),
+  /** Every mail up to here is safe, or stands in `retries`, or belongs to `backfill`. */
   lastUid: z.int(),
+  /** Mail up to here was there before reading began: it belongs to `backfill` alone. */
+  floorUid: z.int(),
+  /** UIDs right below `lastUid` that were seen: a server may show a mail a moment after its successor. */
+  recent: z.array(z.int()),
+  /** Mails that the server lists but does not give, or that could not be stored while others could. */
+  retries: z.array(z.object({ uid: z.int(), tries: z.int() })),
   /**
-   * After a UIDVALIDITY change: up to this UID, mail may be old mail under a new number, and what arrived
-   * before `since` is. A server may number anew in any order.
+   * Mail from before reading began, or from before the server numbered its mail anew: looked through from `high`
+   * down, range by range, within a range upwards from `next`.
    */
-  resync: z.object({ toUid: z.int(), since: z.string() }).nullable(),
+  backfill: z
+    .object({
+      low: z.int(),
+      high: z.int(),
+      next: z.int(),
+      /** What arrived before is not told. */
+      since: z.string(),
+      /** What this day (UTC) has read already: providers limit the bytes of a day. */
+      day: z.string(),
+      dayBytes: z.int(),
+    })
+    .nullable(),
+  /** When nothing was left to do; null: never yet. */
+  caughtUpAt: z.string().nullable(),
+  /** When the newest mails are counted against what is stored; null: nothing came since it was done. */
+  auditAt: z.string().nullable(),
+  /** Grows with every change. */
+  version: z.int(),
 })
 
 export type Cursor = z.infer<typeof cursorSchema>
@@ -22,10 +46,17 @@ const cursorKey = (channelId: string, folder: string) => ({
 
 export interface Cursors {
   find(channelId: string, folder: string): Promise<Cursor | undefined>
-  /** Begins to read a folder, or begins anew after its UIDVALIDITY changed. */
-  begin(channelId: string, folder: string, cursor: Cursor): Promise<void>
-  /** Moves forward only, and only while the UIDs still mean the same. */
-  advance(channelId: string, folder: string, to: { uidValidity: string; lastUid: number }): Promise<void>
+  /**
+   * Replaces what was read. Of two polls that overlap, the one that comes later finds its reading outdated.
+   * @param before what the change was made from; undefined if there was none
+   * @returns what is stored now; undefined if another poll was faster
+   */
+  save(
+    channelId: string,
+    folder: string,
+    cursor: Omit<Cursor, 'version'>,
+    before: Cursor | undefined,
+  ): Promise<Cursor | undefined>
 }
 
 export function openCursors({ main }: { main: Table }): Cursors {
@@ -35,16 +66,12 @@ export function openCursors({ main }: { main: Table }): Cursors {
       return item && readItem(cursorSchema, item)
     },
 
-    async begin(channelId, folder, cursor) {
-      await main.put({ ...cursorKey(channelId, folder), ...cursor })
-    },
-
-    async advance(channelId, folder, { uidValidity, lastUid }) {
-      await main.update(
-        cursorKey(channelId, folder),
-        { set: { lastUid } },
-        { equals: { uidValidity }, atMost: { lastUid } },
-      )
+    async save(channelId, folder, cursor, before) {
+      const next = { ...cursor, version: (before?.version ?? 0) + 1 }
+      // Versions only grow: what is not above ours is ours.
+      const condition = before ? { exists: true, atMost: { version: before.version } } : { exists: false }
+      const isSaved = await main.put({ ...cursorKey(channelId, folder), ...next }, condition)
+      return isSaved ? next : undefined
     },
   }
 }

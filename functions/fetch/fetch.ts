@@ -7,12 +7,15 @@ import { eventLog, mailStore, mainTable, queues, secretServices } from '../chann
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openHealth } from '../channel/health.ts'
 import { openIdentities } from '../channel/identities.ts'
+import { glance } from '../channel/imap-glance.ts'
+import { openImapSession } from '../channel/imap-reader.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openMessages } from '../channel/messages.ts'
 import { forgetSchema, pollBatchSchema } from '../channel/queues.ts'
 import { openThreads } from '../channel/threads.ts'
 import { openCursors } from './cursor.ts'
 import { type MailboxServices, pollMailbox } from './mailbox.ts'
+import { openMemory } from './memory.ts'
 
 export interface FetchServices extends MailboxServices, ForgetServices {
   channels: Channels
@@ -20,6 +23,8 @@ export interface FetchServices extends MailboxServices, ForgetServices {
 
 /** Mailboxes polled at the same time; a slow one holds one place, not the batch. */
 const concurrency = 25
+/** Raw mail that lies in memory at once, over all mailboxes: parsing takes several times as much again. */
+const memoryLimitBytes = 32 * 1024 * 1024
 /** Time kept for the writes that end a poll. */
 const reserveMs = 10_000
 
@@ -53,6 +58,8 @@ function buildServices(): FetchServices {
     messages: openMessages({ main, mail }),
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
+    imap: { glance, open: openImapSession },
+    memory: openMemory(memoryLimitBytes),
     health: openHealth({ channels, events, now }),
     now,
   }

@@ -4,10 +4,9 @@ import type { Channel } from '../channel/channels.ts'
 import { presentForEvent } from '../channel/event-message.ts'
 import type { Events } from '../channel/events.ts'
 import { describeFault, PostroomError } from '../channel/faults.ts'
-import { derivedId } from '../channel/identifiers.ts'
-import type { FetchedMail } from '../channel/imap.ts'
+import type { FetchedMail } from '../channel/imap-reader.ts'
 import { type MailStore, mailKeys } from '../channel/mail-store.ts'
-import type { InboundMessage, MessageContent, Messages } from '../channel/messages.ts'
+import type { InboundMessage, Message, MessageContent, Messages } from '../channel/messages.ts'
 import type { Threads } from '../channel/threads.ts'
 import { type ParsedMail, parseMail } from './parse.ts'
 
@@ -23,23 +22,27 @@ interface Arrival {
   channel: Channel
   folder: string
   uidValidity: string
-  /** After a UIDVALIDITY change: mail whose Message-ID we know was told before. */
-  skipKnown: boolean
+  /** Which mail it is (identity.ts), wherever and under whatever UID it lies. */
+  id: string
+  /** After a UIDVALIDITY change the mail may be an old one, though a server may write its bytes a little differently. */
+  isRenumbered: boolean
+  /** Why there is nothing to parse: the server does not give the mail, or storing it failed again and again. */
+  fault?: PostroomError
   services: IngestServices
 }
 
 export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void> {
-  const { channel, folder, uidValidity, skipKnown, services } = arrival
+  const { channel, folder, uidValidity, id, isRenumbered, services } = arrival
   const { messages, threads, mail: store } = services
-  const id = derivedId('msg', channel.id, folder, uidValidity, mail.uid)
-  const keys = mailKeys.inbound(channel.accountId, id)
+  const known = await messages.find(id)
+  if (known) return announceAgain(known, services)
 
-  const { parsed, fault } = await parseSafely(mail.raw)
+  const keys = mailKeys.inbound(channel.accountId, id)
+  const { parsed, fault } = await parseSafely(mail, arrival.fault)
   const messageId = parsed.messageId ?? `<${id}@no-message-id.invalid>`
-  if (skipKnown) {
-    const known = await threads.find(channel.id, messageId)
-    // Our own entry, from an attempt that crashed, is no reason to skip.
-    if (known && known.id !== id) return
+  if (isRenumbered) {
+    const before = await sameMail(channel.id, { messageId, mail, parsed }, services)
+    if (before) return announceAgain(before, services)
   }
 
   await store.put(keys.raw, mail.raw, 'message/rfc822')
@@ -62,7 +65,7 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
     subject: parsed.subject,
     inReplyTo,
     references,
-    sizeBytes: mail.raw.byteLength,
+    sizeBytes: mail.raw.byteLength + mail.omittedBytes,
     rawKey: keys.raw,
     contentKey: keys.content,
     fault,
@@ -74,15 +77,43 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
   }
   await threads.remember(channel.id, { threadId, id, messageId, references })
   const isNew = await messages.create(message)
-  const stored = isNew ? message : await messages.get(id)
-  await services.events.announce({
+  await announce(isNew ? message : await messages.get(id), content, services)
+}
+
+async function announce(
+  message: Message,
+  content: MessageContent,
+  { events }: Pick<IngestServices, 'events'>,
+): Promise<void> {
+  await events.announce({
     type: 'message.received',
-    accountId: channel.accountId,
-    channelId: channel.id,
-    occurredAt: message.receivedAt,
-    subject: id,
-    data: { message: presentForEvent(stored, content) },
+    accountId: message.accountId,
+    channelId: message.channelId,
+    occurredAt: message.direction === 'inbound' ? message.receivedAt : message.acceptedAt,
+    subject: message.id,
+    data: { message: presentForEvent(message, content) },
   })
+}
+
+/** The row was the last thing stored before the event: a crash may have come between the two. */
+async function announceAgain(message: Message, services: IngestServices): Promise<void> {
+  await announce(message, await services.messages.readContent(message.contentKey), services)
+}
+
+/** The mail under its old UID: the same Message-ID, second of arrival, date and subject. */
+async function sameMail(
+  channelId: string,
+  { messageId, mail, parsed }: { messageId: string; mail: FetchedMail; parsed: ParsedMail },
+  { threads, messages }: IngestServices,
+): Promise<Message | undefined> {
+  const entry = await threads.find(channelId, messageId)
+  const message = entry && (await messages.find(entry.id))
+  const isSame =
+    message?.direction === 'inbound' &&
+    message.receivedAt === mail.receivedAt.toISOString() &&
+    message.date === parsed.date &&
+    message.subject === parsed.subject
+  return isSame ? message : undefined
 }
 
 const unreadable: ParsedMail = {
@@ -101,15 +132,21 @@ const unreadable: ParsedMail = {
 }
 
 /** No mail may stop its mailbox: what cannot be parsed is told with the reason, its bytes are kept. */
-async function parseSafely(raw: Uint8Array): Promise<{ parsed: ParsedMail; fault: InboundMessage['fault'] }> {
+async function parseSafely(
+  { raw, omittedBytes }: FetchedMail,
+  known: PostroomError | undefined,
+): Promise<{ parsed: ParsedMail; fault: InboundMessage['fault'] }> {
+  if (known) return { parsed: unreadable, fault: describeFault(known) }
+  const tooLarge =
+    omittedBytes > 0
+      ? new PostroomError('mail_too_large', { evidence: `${raw.byteLength + omittedBytes} bytes` })
+      : undefined
   try {
-    return { parsed: await parseMail(raw), fault: null }
+    return { parsed: await parseMail(raw), fault: tooLarge ? describeFault(tooLarge) : null }
   } catch (cause) {
     const evidence = cause instanceof Error ? cause.name : 'unknown'
-    return {
-      parsed: unreadable,
-      fault: describeFault(new PostroomError('mail_unreadable', { cause, evidence })),
-    }
+    const fault = tooLarge ?? new PostroomError('mail_unreadable', { cause, evidence })
+    return { parsed: unreadable, fault: describeFault(fault) }
   }
 }
 

@@ -2,7 +2,6 @@
 
 import { beforeEach, expect, test } from 'vitest'
 import type { Channel } from '../../functions/channel/channels.ts'
-import { openCursors } from '../../functions/fetch/cursor.ts'
 import { answerRecord } from '../../functions/fetch/fetch.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
@@ -37,7 +36,7 @@ beforeEach(async () => {
 })
 
 async function poll(...channelIds: string[]): Promise<void> {
-  const services = { ...bench, cursors: openCursors(bench) }
+  const services = bench
   await answerRecord(JSON.stringify({ channelIds }), { services, deadlineMs: bench.now() + 60_000 })
 }
 
@@ -117,7 +116,7 @@ test('channels that are gone or named twice do no harm', async () => {
 test.each(['', 'no json', '{}', '{"channelIds":[]}', '{"channelIds":[7]}'])(
   'the batch %j is dropped',
   async body => {
-    const services = { ...bench, cursors: openCursors(bench) }
+    const services = bench
     await answerRecord(body, { services, deadlineMs: bench.now() + 60_000 })
     expect(await eventsOf(bench)).toEqual([])
   },

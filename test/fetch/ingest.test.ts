@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { accept } from '../../functions/channel/accept.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { inboundId, mailIdentity } from '../../functions/fetch/identity.ts'
 import { ingest } from '../../functions/fetch/ingest.ts'
 import { useEngines } from '../support/engines.ts'
 import { providersWith } from '../support/test-providers.ts'
@@ -20,15 +21,23 @@ beforeEach(async () => {
 
 async function arrive(
   raw: string | Uint8Array,
-  changes: { channel?: Channel; uid?: number; skipKnown?: boolean } = {},
+  changes: { channel?: Channel; uid?: number; isRenumbered?: boolean } = {},
 ) {
   const bytes = typeof raw === 'string' ? Buffer.from(raw.replace(/\n/g, '\r\n')) : raw
-  const mail = { uid: changes.uid ?? ++uid, receivedAt: new Date('2026-11-24T10:00:00Z'), raw: bytes }
+  const mail = {
+    uid: changes.uid ?? ++uid,
+    receivedAt: new Date('2026-11-24T10:00:00Z'),
+    raw: bytes,
+    sizeBytes: bytes.byteLength,
+    omittedBytes: 0,
+    gmailId: null,
+  }
   const arrival = {
     channel,
     folder: 'INBOX',
     uidValidity: '1',
-    skipKnown: false,
+    id: inboundId((changes.channel ?? channel).id, mailIdentity(mail)),
+    isRenumbered: false,
     services: bench,
     ...changes,
   }

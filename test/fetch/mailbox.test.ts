@@ -2,7 +2,6 @@
 
 import { beforeEach, expect, test } from 'vitest'
 import type { Channel } from '../../functions/channel/channels.ts'
-import { openCursors } from '../../functions/fetch/cursor.ts'
 import { pollMailbox } from '../../functions/fetch/mailbox.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
@@ -40,7 +39,7 @@ async function poll(
   const services = openWorkbench(bench.stores, { providers, apps, clock })
   const current = await services.channels.get(polled.id)
   await pollMailbox(current, {
-    services: { ...services, cursors: openCursors(services) },
+    services: services,
     deadlineMs,
     isRequested,
   })
@@ -103,7 +102,7 @@ test('nothing new: not a single write, and no event', async () => {
 })
 
 test('an idle poll of a process that is warm makes no call of KMS and none of S3', async () => {
-  const services = { ...bench, cursors: openCursors(bench) }
+  const services = bench
   const again = async () =>
     pollMailbox(await bench.channels.get(channel.id), {
       services,

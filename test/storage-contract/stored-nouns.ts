@@ -156,16 +156,24 @@ export function storedNouns(tables: Tables, engines: Engines): void {
   })
 
   describe('what fetch and schedule keep', () => {
-    test('a cursor moves forward only, and only under its UIDVALIDITY', async () => {
+    test('a cursor is changed only by who has read its latest state', async () => {
       const cursors = openCursors({ main: tables.main })
       const id = fresh('ch')
-      await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 5 })
-      expect(await cursors.find(id, 'INBOX')).toBeUndefined()
-      await cursors.begin(id, 'INBOX', { uidValidity: '1', lastUid: 5, resync: null })
-      await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 7 })
-      await cursors.advance(id, 'INBOX', { uidValidity: '1', lastUid: 6 })
-      await cursors.advance(id, 'INBOX', { uidValidity: '2', lastUid: 99 })
-      expect(await cursors.find(id, 'INBOX')).toEqual({ uidValidity: '1', lastUid: 7, resync: null })
+      const nothing = {
+        floorUid: 0,
+        recent: [],
+        retries: [],
+        backfill: null,
+        caughtUpAt: null,
+        auditAt: null,
+      }
+      const begin = { uidValidity: '1', lastUid: 5, ...nothing }
+      const first = await cursors.save(id, 'INBOX', begin, undefined)
+      expect(await cursors.save(id, 'INBOX', begin, undefined)).toBeUndefined()
+      const second = await cursors.save(id, 'INBOX', { ...begin, lastUid: 7 }, first)
+      expect(await cursors.save(id, 'INBOX', { ...begin, lastUid: 6 }, first)).toBeUndefined()
+      expect(await cursors.find(id, 'INBOX')).toEqual(second)
+      expect(second).toMatchObject({ lastUid: 7, version: 2 })
     })
 
     test('a slot is due in its minute of every interval, until the channel leaves it', async () => {

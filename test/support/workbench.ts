@@ -8,6 +8,8 @@ import { openEvents } from '../../functions/channel/events.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import { openIdentities } from '../../functions/channel/identities.ts'
+import { glance } from '../../functions/channel/imap-glance.ts'
+import { openImapSession } from '../../functions/channel/imap-reader.ts'
 import { openMailStore } from '../../functions/channel/mail-store.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
@@ -20,6 +22,8 @@ import { openTable } from '../../functions/channel/table.ts'
 import { openThreads } from '../../functions/channel/threads.ts'
 import type { TokenAnswer } from '../../functions/channel/token-endpoint.ts'
 import { openTokens } from '../../functions/channel/tokens.ts'
+import { openCursors } from '../../functions/fetch/cursor.ts'
+import { openMemory } from '../../functions/fetch/memory.ts'
 import { type Clock, openClock } from './clock.ts'
 import type { Stores } from './engines.ts'
 
@@ -98,6 +102,9 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     messages: openMessages({ main, mail }),
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
+    cursors: openCursors({ main }),
+    imap: { glance, open: openImapSession },
+    memory: openMemory(32 * 1024 * 1024),
     identities: openIdentities({ main }),
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
