@@ -6,6 +6,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
+import { openAppBreaker } from './app-breaker.ts'
 import { readEnvironment } from './environment.ts'
 import { type Events, openEvents } from './events.ts'
 import { PostroomError } from './faults.ts'
@@ -53,7 +54,7 @@ export function providers(): Providers {
 }
 
 /** Only connect, send and fetch may open this: the Secrets table, its keys and the OAuth apps. */
-export function secretServices() {
+export function secretServices({ main, events }: { main: Table; events: Events }) {
   const secrets = openTable(new DynamoDBClient({}), readEnvironment('secretsTable'))
   const now = Date.now
   const seal = openSeal({ kms: new KMSClient({}), keyArn: readEnvironment('tokenKeyArn'), secrets, now })
@@ -70,7 +71,13 @@ export function secretServices() {
     apps,
     grants,
     providers: known,
-    tokens: openTokens({ grants, apps, providers: known, now }),
+    tokens: openTokens({
+      grants,
+      apps,
+      providers: known,
+      breaker: openAppBreaker({ main, events, now }),
+      now,
+    }),
   }
 }
 

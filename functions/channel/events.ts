@@ -20,6 +20,7 @@ const eventTypes = [
   'message.failed',
   'message.rejected',
   'mailbox.reset',
+  'app.fault',
 ] as const
 
 export type EventType = (typeof eventTypes)[number]

@@ -29,8 +29,12 @@ export interface GrantOwner {
   channelId: string
 }
 
-/** Refresh this long before the provider would refuse, so that no mail waits for a refresh. */
-const refreshMarginMs = 5 * 60_000
+/**
+ * Refreshed ahead, at a random point of this part of a token's life: no mail waits for a refresh, and mailboxes
+ * that were connected together do not refresh together for ever.
+ */
+const refreshFrom = 0.75
+const refreshSpread = 0.15
 /** A grant no channel has taken up by then is forgotten by DynamoDB itself. */
 const unclaimedSeconds = 7 * 24 * 3600
 
@@ -42,21 +46,36 @@ export interface Grants {
   /** @throws PostroomError `secret_unreadable` if there is none */
   read(owner: GrantOwner): Promise<StoredGrant>
   open(owner: GrantOwner, grant: StoredGrant): Promise<{ accessToken: string; refreshToken: string }>
+  /** For the many times where the refresh token, under a key of its own perhaps, is not needed. */
+  openAccessToken(owner: GrantOwner, grant: StoredGrant): Promise<string>
   remove(owner: GrantOwner): Promise<void>
   /** The first use makes an unclaimed grant a lasting one. */
   claim(owner: GrantOwner): Promise<void>
   /** @returns false if somebody else holds the lease or has refreshed meanwhile */
   lease(owner: GrantOwner, lease: { version: number; holder: string; untilMs: number }): Promise<boolean>
   release(owner: GrantOwner, holder: string): Promise<void>
-  /** Saves a refresh under the lease. @returns false if the lease was lost */
+  /** Makes sure that what a refresh brings can be sealed: a rotated token must not wait for KMS. */
+  prepareSave(): Promise<void>
+  /**
+   * Saves a refresh under the lease.
+   * @param refreshed.refreshToken the one to use next: the answer's, or the old one where none came
+   * @returns false if the lease was lost
+   */
   save(
     owner: GrantOwner,
-    refreshed: { answer: TokenAnswer; previous: StoredGrant; holder: string },
+    refreshed: { answer: TokenAnswer; refreshToken: string; previous: StoredGrant; holder: string },
   ): Promise<boolean>
 }
 
-export function openGrants(services: { secrets: Table; seal: Seal; now(): number }): Grants {
-  const { secrets, seal, now } = services
+export interface GrantServices {
+  secrets: Table
+  seal: Seal
+  now(): number
+  /** From 0 up to 1: spreads refreshes. */
+  random?(): number
+}
+
+export function openGrants({ secrets, seal, now, random = Math.random }: GrantServices): Grants {
   const context = (owner: GrantOwner, field: string): SealContext => ({
     accountId: owner.accountId,
     ownerId: owner.channelId,
@@ -65,8 +84,7 @@ export function openGrants(services: { secrets: Table; seal: Seal; now(): number
 
   const times = (expiresInMs: number) => ({
     expiresAtMs: now() + expiresInMs,
-    // A token that lives shorter than the margin is used for half its life all the same.
-    refreshAtMs: now() + Math.max(expiresInMs - refreshMarginMs, expiresInMs / 2),
+    refreshAtMs: now() + Math.floor(expiresInMs * (refreshFrom + refreshSpread * random())),
   })
 
   return {
@@ -96,6 +114,8 @@ export function openGrants(services: { secrets: Table; seal: Seal; now(): number
       return { accessToken, refreshToken }
     },
 
+    openAccessToken: (owner, grant) => seal.open(grant.accessToken, context(owner, 'accessToken')),
+
     async remove(owner) {
       await secrets.remove(grantKey(owner.grantId))
     },
@@ -121,17 +141,17 @@ export function openGrants(services: { secrets: Table; seal: Seal; now(): number
       )
     },
 
-    async save(owner, { answer, previous, holder }) {
+    prepareSave: () => seal.prepare(),
+
+    async save(owner, { answer, refreshToken, previous, holder }) {
       const saved = await secrets.update(
         grantKey(owner.grantId),
         {
           set: {
             ...times(answer.expiresInMs),
             accessToken: await seal.seal(answer.accessToken, context(owner, 'accessToken')),
-            // Google gives no new one: the old one stays, sealed as it is.
-            refreshToken: answer.refreshToken
-              ? await seal.seal(answer.refreshToken, context(owner, 'refreshToken'))
-              : previous.refreshToken,
+            // Sealed anew even where it is the old one: no secret stays under the key of a day long past.
+            refreshToken: await seal.seal(refreshToken, context(owner, 'refreshToken')),
             scope: answer.scope ?? previous.scope,
             version: previous.version + 1,
           },

@@ -15,6 +15,8 @@ export interface SealContext {
 }
 
 export interface Seal {
+  /** Makes sure that sealing will not fail for want of a key: to be called before what must not be lost is obtained. */
+  prepare(): Promise<void>
   seal(secret: string, context: SealContext): Promise<string>
   /** @throws PostroomError `secret_unreadable` */
   open(sealed: string, context: SealContext): Promise<string>
@@ -69,15 +71,22 @@ export function openSeal({ kms, keyArn, secrets, now }: SealServices): Seal {
   function dataKey(day: string, make: boolean): Promise<Buffer> {
     const known = cache.get(day)
     if (known && known.untilMs > now()) return known.key
+    for (const [other, { untilMs }] of cache) if (untilMs <= now()) cache.delete(other)
     const key = load(day, make)
     cache.set(day, { key, untilMs: now() + cacheMs })
     key.catch(() => cache.delete(day))
     return key
   }
 
+  const today = () => new Date(now()).toISOString().slice(0, 10)
+
   return {
+    async prepare() {
+      await dataKey(today(), true)
+    },
+
     async seal(secret, context) {
-      const day = new Date(now()).toISOString().slice(0, 10)
+      const day = today()
       const iv = randomBytes(ivBytes)
       const cipher = createCipheriv('aes-256-gcm', await dataKey(day, true), iv).setAAD(boundTo(context))
       const sealed = Buffer.concat([cipher.update(secret, 'utf8'), cipher.final(), cipher.getAuthTag()])

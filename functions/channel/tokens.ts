@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JWTPayload } from 'jose'
+import { type Admission, type AppBreaker, isAppFault } from './app-breaker.ts'
 import type { Channel } from './channels.ts'
 import { asPostroomError, PostroomError } from './faults.ts'
 import type { GrantOwner, Grants, StoredGrant } from './grant.ts'
@@ -27,20 +28,21 @@ export interface Tokens {
   freshSignIn(channel: Channel): Promise<{ accessToken: string; claims: JWTPayload | null }>
 }
 
-/** A lease outlives the call made under it, so that two refreshes never overlap. */
-const leaseMs = 2 * tokenTimeoutMs
+/** A rotated refresh token exists only in our memory until it is saved: try long. */
+const saveForMs = 20_000
+/** A lease outlives the call and the save made under it, so that a refresh token is never shown twice. */
+const leaseMs = tokenTimeoutMs + saveForMs + 15_000
 /** How long a loser waits for the winner's token, and how often it looks. */
 const waitForWinnerMs = 5_000
 const lookEveryMs = 200
 /** With less life left than this, an old token is not worth trying. */
 const usableMs = 60_000
-/** A rotated refresh token exists only in our memory until it is saved: try long. */
-const saveForMs = 20_000
 
 export interface TokenServices {
   grants: Grants
   apps: OAuthApps
   providers: Providers
+  breaker: AppBreaker
   now(): number
 }
 
@@ -95,87 +97,119 @@ export function openTokens(services: TokenServices): Tokens {
   }
 }
 
-function isWanted(accessToken: string, wanted: Wanted): boolean {
-  return wanted.kind === 'good' || (wanted.kind === 'other' && accessToken !== wanted.refused)
-}
-
 async function obtain(channel: Channel, wanted: Wanted, services: TokenServices): Promise<Obtained> {
-  const { grants, now } = services
+  const { grants, breaker, now } = services
   const owner: GrantOwner = { grantId: channel.grantId, accountId: channel.accountId, channelId: channel.id }
   const grant = await grants.read(owner)
   if (grant.ttl !== undefined) await grants.claim(owner)
 
   if (grant.refreshAtMs > now()) {
-    const { accessToken } = await grants.open(owner, grant)
-    if (isWanted(accessToken, wanted)) return { accessToken, idToken: null, isOurs: false }
+    const accessToken = await wantedToken(owner, { grant, wanted }, services)
+    if (accessToken !== null) return notOurs(accessToken)
   }
-
-  const holder = randomId('lease')
-  const leased = await grants.lease(owner, { version: grant.version, holder, untilMs: now() + leaseMs })
-  if (!leased) {
-    const accessToken = await winnersToken(owner, { grant, wanted }, services)
-    return { accessToken, idToken: null, isOurs: false }
+  try {
+    const admission = await breaker.admit(channel)
+    const holder = randomId('lease')
+    const untilMs = now() + leaseMs
+    const leased = await grants.lease(owner, { version: grant.version, holder, untilMs })
+    if (!leased) return notOurs(await winnersToken(owner, { grant, wanted }, services))
+    return await refresh(channel, { owner, grant, holder, untilMs, admission }, services)
+  } catch (thrown) {
+    // Refreshed ahead of time: while that fails for a passing reason, the old token serves for as long as it lives.
+    if (asPostroomError(thrown).row.action === 'reconnect') throw thrown
+    const accessToken = await usableToken(owner, { grant, wanted }, services)
+    if (accessToken === null) throw thrown
+    return notOurs(accessToken)
   }
-  return refresh(channel, { owner, grant, wanted, holder }, services)
 }
 
-/** Somebody else refreshes: wait for theirs, or use the old token for as long as it lives. */
-async function winnersToken(
+const notOurs = (accessToken: string): Obtained => ({ accessToken, idToken: null, isOurs: false })
+
+interface Sought {
+  grant: StoredGrant
+  wanted: Wanted
+}
+
+/** The grant's access token, or null if it will not do. */
+async function wantedToken(
   owner: GrantOwner,
-  { grant: old, wanted }: { grant: StoredGrant; wanted: Wanted },
-  { grants, now }: TokenServices,
-): Promise<string> {
+  { grant, wanted }: Sought,
+  { grants }: TokenServices,
+): Promise<string | null> {
+  if (wanted.kind === 'fresh') return null
+  const accessToken = await grants.openAccessToken(owner, grant)
+  return wanted.kind === 'other' && accessToken === wanted.refused ? null : accessToken
+}
+
+/** As above, and null also if it is about to end. */
+async function usableToken(
+  owner: GrantOwner,
+  sought: Sought,
+  services: TokenServices,
+): Promise<string | null> {
+  return sought.grant.expiresAtMs - services.now() > usableMs ? wantedToken(owner, sought, services) : null
+}
+
+/** Somebody else refreshes: the old token will do for as long as it lives, else wait for theirs. */
+async function winnersToken(owner: GrantOwner, sought: Sought, services: TokenServices): Promise<string> {
+  const { grants, now } = services
+  const old = await usableToken(owner, sought, services)
+  if (old !== null) return old
   const deadlineMs = now() + waitForWinnerMs
   while (now() < deadlineMs) {
     await sleep(lookEveryMs)
     const grant = await grants.read(owner)
-    if (grant.version !== old.version) return (await grants.open(owner, grant)).accessToken
+    if (grant.version !== sought.grant.version) return grants.openAccessToken(owner, grant)
   }
-  const { accessToken } = await grants.open(owner, old)
-  if (old.expiresAtMs - now() > usableMs && isWanted(accessToken, wanted)) return accessToken
   throw new PostroomError('token_save_lost')
 }
 
 interface Leased {
   owner: GrantOwner
   grant: StoredGrant
-  wanted: Wanted
   holder: string
+  untilMs: number
+  admission: Admission
 }
 
 async function refresh(channel: Channel, leased: Leased, services: TokenServices): Promise<Obtained> {
-  const { grants, apps, providers, now } = services
-  const { owner, grant, wanted, holder } = leased
-  const current = await grants.open(owner, grant)
+  const { grants, apps, providers, breaker, now } = services
+  const { owner, grant, holder, untilMs, admission } = leased
   try {
     const app = await apps.get(channel.provider)
     // RFC 6749 6: a refresh token is bound to its client; another one would only be told invalid_grant.
     if (app.clientId !== channel.clientId) throw new PostroomError('app_replaced')
-    const answer = await refreshGrant(
-      { entry: providerOf(providers, channel.provider), app, tenantId: channel.identity.tid ?? null },
-      current.refreshToken,
-    )
-    // Saved before it is used: a crash now must not lose a refresh token that was rotated.
-    if (await saveHard(() => grants.save(owner, { answer, previous: grant, holder }), now)) {
-      return { accessToken: answer.accessToken, idToken: answer.idToken, isOurs: true }
+    const { refreshToken } = await grants.open(owner, grant)
+    await grants.prepareSave()
+    // Slowed down until the lease may end before the answer is saved: whoever comes next must find it unspent.
+    if (untilMs - now() < tokenTimeoutMs + saveForMs) throw new PostroomError('token_save_lost')
+    const request = {
+      entry: providerOf(providers, channel.provider),
+      app,
+      tenantId: channel.identity.tid ?? null,
     }
-    return winner(await grants.read(owner))
+    const answer = await refreshGrant(request, refreshToken)
+    // Saved before it is used: a crash now must not lose a refresh token that was rotated.
+    const refreshed = { answer, refreshToken: answer.refreshToken ?? refreshToken, previous: grant, holder }
+    const saved = await saveHard(() => grants.save(owner, refreshed), now)
+    await breaker.accepted(admission)
+    if (!saved) return notOurs(await grants.openAccessToken(owner, await grants.read(owner)))
+    return { accessToken: answer.accessToken, idToken: answer.idToken, isOurs: true }
   } catch (thrown) {
     const error = asPostroomError(thrown)
     // A refresh token that somebody rotated under us looks revoked: look again before believing it.
     const latest = await grants.read(owner)
-    if (latest.version !== grant.version) return winner(latest)
+    if (latest.version !== grant.version) return notOurs(await grants.openAccessToken(owner, latest))
     await grants.release(owner, holder)
-    const worksStill = grant.expiresAtMs - now() > usableMs && isWanted(current.accessToken, wanted)
-    if (worksStill && error.row.action !== 'reconnect') {
-      return { accessToken: current.accessToken, idToken: null, isOurs: false }
-    }
+    if (isAppFault(error)) await breaker.refused(channel, admission, error)
+    if (isAboutGrant(error)) await breaker.accepted(admission)
     throw error
   }
+}
 
-  async function winner(theirs: StoredGrant): Promise<Obtained> {
-    return { accessToken: (await grants.open(owner, theirs)).accessToken, idToken: null, isOurs: false }
-  }
+/** The endpoint has looked past the app and has judged the grant. */
+function isAboutGrant({ row: { action, actor } }: PostroomError): boolean {
+  return action === 'reconnect' || (action === 'park' && actor === 'tenant_admin')
 }
 
 async function saveHard(save: () => Promise<boolean>, now: () => number): Promise<boolean> {

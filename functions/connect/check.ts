@@ -70,7 +70,7 @@ async function probed(
   { grants, providers }: CheckServices,
 ): Promise<Candidate> {
   const owner = { grantId: candidate.grantId, accountId: session.accountId, channelId: candidate.channelId }
-  const { accessToken } = await grants.open(owner, await grants.read(owner))
+  const accessToken = await grants.openAccessToken(owner, await grants.read(owner))
   const probe = await probeMailbox({
     entry: providerOf(providers, session.provider),
     accessToken,

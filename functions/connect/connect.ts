@@ -36,13 +36,14 @@ export async function handler(request: HttpRequest): Promise<HttpAnswer> {
 function buildServices(): ConnectServices {
   const main = mainTable()
   const now = Date.now
-  const { secrets, seal, apps, grants, tokens, providers } = secretServices()
+  const events = eventLog(main)
+  const { secrets, seal, apps, grants, tokens, providers } = secretServices({ main, events })
   const channels = openChannels({ main })
   return {
     sessions: openConnectSessions({ main, now }),
     channels,
     slots: openSlots({ main }),
-    health: openHealth({ channels, events: eventLog(main), now }),
+    health: openHealth({ channels, events, now }),
     queues: queues(),
     secrets,
     seal,

@@ -44,7 +44,7 @@ function buildServices(): FetchServices {
   const now = Date.now
   const channels = openChannels({ main })
   const events = eventLog(main)
-  const { tokens, grants, apps, providers } = secretServices()
+  const { tokens, grants, apps, providers } = secretServices({ main, events })
   return {
     channels,
     events,

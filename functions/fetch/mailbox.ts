@@ -1,6 +1,7 @@
 /** One poll of one mailbox: sign in, see what is new, store it mail by mail, and move the cursor behind each. */
 
 import { mayUse, nextProbeAt } from '../channel/access.ts'
+import { isAppFault } from '../channel/app-breaker.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
@@ -55,6 +56,8 @@ export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
     const error = asPostroomError(thrown)
     if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
     else if (error.code === 'imap_refuses_login') await health.blocked(channel, 'imap', error)
+    // One trouble of the operator's marks no mailbox.
+    else if (isAppFault(error)) throw error
     // Exchange says "not connected" also when it is overloaded: only a probe takes it for a setting.
     else if (error.code !== 'internal') await health.unreachable(channel, error)
     throw error

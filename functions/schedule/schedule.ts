@@ -1,5 +1,6 @@
 /** Every minute: mailboxes whose turn it is → poll queue; overdue outbox rows → doorbell; unannounced events → told. */
 
+import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
 import { eventLog, mainTable, queues } from '../channel/clients.ts'
 import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
@@ -19,6 +20,7 @@ export interface ScheduleServices {
   channels: Channels
   sessions: ConnectSessions
   health: Health
+  breaker: AppBreaker
   queues: Queues
   now(): number
 }
@@ -28,6 +30,8 @@ const batchSize = 50
 /** Batches are spread over most of the minute, so that a provider sees a stream and not a burst. */
 const spreadSeconds = 50
 const dueLimit = 100
+/** Keys only: one query's worth, for each of the outbox's shards. */
+const resumeLimit = 1_000
 
 // called by AWS
 let services: ScheduleServices | undefined
@@ -41,6 +45,7 @@ function buildServices(): ScheduleServices {
   const main = mainTable()
   const channels = openChannels({ main })
   const now = Date.now
+  const events = eventLog(main)
   return {
     main,
     minutes: openMinutes({ main, now }),
@@ -48,7 +53,8 @@ function buildServices(): ScheduleServices {
     outbox: openOutbox({ main }),
     channels,
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ channels, events: eventLog(main), now }),
+    health: openHealth({ channels, events, now }),
+    breaker: openAppBreaker({ main, events, now }),
     queues: queues(),
     now,
   }
@@ -59,6 +65,7 @@ export async function schedule(services: ScheduleServices): Promise<void> {
   const parts = {
     poll: pollMailboxes,
     outbox: ringOverdue,
+    apps: resumeApps,
     events: announceOverdue,
     sessions: expireUnconfirmed,
   }
@@ -85,6 +92,18 @@ async function pollMailboxes({ minutes, slots, queues }: ScheduleServices): Prom
 async function ringOverdue({ outbox, queues, now }: ScheduleServices): Promise<void> {
   const channelIds = await outbox.dueChannels(new Date(now()).toISOString(), dueLimit)
   await eachAlone(channelIds, channelId => queues.ring(channelId))
+}
+
+/**
+ * An OAuth app that works again: its mail waits for the next trial that there will not be, so it is rung for now.
+ * What does not fit into one look comes when that time has come.
+ */
+async function resumeApps({ breaker, outbox, queues }: ScheduleServices): Promise<void> {
+  for (const recovered of await breaker.recovered()) {
+    const channelIds = await outbox.dueChannels(new Date(recovered.waitsUntilMs).toISOString(), resumeLimit)
+    await eachAlone(channelIds, channelId => queues.ring(channelId))
+    await breaker.resumed(recovered)
+  }
 }
 
 /** Tells what a crashed function decided but did not tell. */

@@ -184,6 +184,18 @@ export async function park(message: OutboundMessage, row: OutboxRow, place: Plac
   await services.outbox.postpone(row, message.expiresAt)
 }
 
+/** The OAuth app is refused: the message waits until then, or until it is rung for because the app works again. */
+export async function holdBack(
+  message: OutboundMessage,
+  row: OutboxRow,
+  { error, until, services }: { error: PostroomError; until: string; services: DeliveryServices },
+): Promise<void> {
+  const fault = describeFault(error)
+  const isHeldBack = message.state === 'retrying' && message.fault?.code === error.code
+  if (!isHeldBack) await transition(message, { state: 'retrying', fault, nextAttemptAt: null }, services)
+  await services.outbox.postpone(row, until > message.expiresAt ? message.expiresAt : until)
+}
+
 export async function postpone(
   message: OutboundMessage,
   row: OutboxRow,

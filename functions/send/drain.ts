@@ -1,6 +1,7 @@
 /** Drains one channel: everything that is due, in order of acceptance, over one SMTP session. */
 
 import { mayUse } from '../channel/access.ts'
+import { isAppFault } from '../channel/app-breaker.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
@@ -18,6 +19,7 @@ import {
   type DeliveryServices,
   deliver,
   expire,
+  holdBack,
   park,
   postpone,
   settle,
@@ -147,7 +149,11 @@ async function deliverAll(
     if (error.code === 'internal') throw error
     const open = await stillOpen(ready, services)
     // Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
-    if (error.row.action === 'reconnect' || error.row.actor === 'tenant_admin') {
+    if (isAppFault(error)) {
+      // One trouble of the operator's marks no mailbox.
+      const until = new Date(now() + (error.retryAfterMs ?? 0)).toISOString()
+      for (const { row, message } of open) await holdBack(message, row, { error, until, services })
+    } else if (error.row.action === 'reconnect' || error.row.actor === 'tenant_admin') {
       const stopped =
         error.row.action === 'reconnect'
           ? await health.loginRefused(channel, error)

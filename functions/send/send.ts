@@ -29,7 +29,7 @@ function buildServices(): SendServices {
   const now = Date.now
   const channels = openChannels({ main })
   const events = eventLog(main)
-  const { tokens, providers } = secretServices()
+  const { tokens, providers } = secretServices({ main, events })
   const sqs = sqsClient()
   const deadLetterUrl = readEnvironment('outboundDeadLetterUrl')
   return {

@@ -1,6 +1,7 @@
 /**
  * A token endpoint over HTTP that is as strict as the strictest provider: a refresh token works once, and one that is
- * used a second time ends the whole grant (RFC 9700 4.14.2). What it answers instead can be scripted.
+ * used a second time ends the whole grant (RFC 9700 4.14.2). It can be made as lenient as Microsoft's, and what it
+ * answers instead can be scripted.
  */
 
 import { createServer, type ServerResponse } from 'node:http'
@@ -20,14 +21,23 @@ export interface TokenEndpoint {
   requests: URLSearchParams[]
   /** Where it was asked. */
   paths: string[]
-  /** The next requests get these, in order; then it is itself again. `drop` ends the connection unanswered. */
-  script: (ScriptedAnswer | 'drop')[]
+  /**
+   * The next requests get these, in order; then it is itself again. `drop` ends the connection unanswered, `lose`
+   * after it has issued tokens that then nobody knows.
+   */
+  script: (ScriptedAnswer | 'drop' | 'lose')[]
+  /** What every request gets once the script has ended, for as long as this is set. */
+  always: ScriptedAnswer | undefined
+  /** A used refresh token stays valid beside the new one, as at Microsoft. */
+  keepsOld: boolean
   /** Runs before each answer. */
   beforeAnswer: () => Promise<void>
   /** What an answer with tokens holds besides the access token. */
   answer: Record<string, unknown>
   /** Makes a refresh token known, as a consent would. */
   accept(refreshToken: string): void
+  /** Whether the refresh token would be accepted now. */
+  redeems(refreshToken: string): boolean
   /** Whether a reused refresh token has ended the grant. */
   isEnded(): boolean
   close(): Promise<void>
@@ -52,8 +62,9 @@ export async function startTokenEndpoint(): Promise<TokenEndpoint> {
     endpoint.requests.push(form)
     endpoint.paths.push(request.url ?? '')
     await endpoint.beforeAnswer()
-    const scripted = endpoint.script.shift()
-    if (scripted === 'drop') request.socket.destroy()
+    const scripted = endpoint.script.shift() ?? endpoint.always
+    if (scripted === 'lose') answerTo(form)
+    if (scripted === 'drop' || scripted === 'lose') request.socket.destroy()
     else reply(response, scripted ?? answerTo(form))
   })
 
@@ -70,8 +81,10 @@ export async function startTokenEndpoint(): Promise<TokenEndpoint> {
     }
     // A provider that gives no new refresh token lets the old one live; JSON leaves out what is undefined.
     if (body.refresh_token !== undefined) {
-      valid.delete(given)
-      used.add(given)
+      if (!endpoint.keepsOld) {
+        valid.delete(given)
+        used.add(given)
+      }
       valid.add(body.refresh_token)
     }
     return { status: 200, body }
@@ -83,9 +96,12 @@ export async function startTokenEndpoint(): Promise<TokenEndpoint> {
     requests: [],
     paths: [],
     script: [],
+    always: undefined,
+    keepsOld: false,
     beforeAnswer: async () => {},
     answer: {},
     accept: refreshToken => void valid.add(refreshToken),
+    redeems: refreshToken => !ended && valid.has(refreshToken),
     isEnded: () => ended,
     close: () =>
       new Promise(resolve => {

@@ -2,6 +2,7 @@
 
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { ScanCommand } from '@aws-sdk/lib-dynamodb'
+import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openEvents } from '../../functions/channel/events.ts'
@@ -86,6 +87,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
   const events = openEvents({ main, sns: stores.sns, topicArn: stores.topicArn, now })
   const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
   const grants = openGrants({ secrets, seal, now })
+  const breaker = openAppBreaker({ main, events, now })
   return {
     stores,
     clock,
@@ -97,6 +99,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     events,
     seal,
     grants,
+    breaker,
     apps,
     providers,
     messages: openMessages({ main, mail }),
@@ -109,7 +112,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
     health: openHealth({ channels, events, now }),
-    tokens: openTokens({ grants, apps, providers, now }),
+    tokens: openTokens({ grants, apps, providers, breaker, now }),
     queues: recordQueues(),
     appName: null,
     publicUrl: 'http://localhost:4400',

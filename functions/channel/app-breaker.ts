@@ -1,0 +1,211 @@
+/**
+ * Stands before the token endpoint: an OAuth app that the provider refuses (an expired client secret, say) is one
+ * trouble of the operator's, and not a thousand broken mailboxes. While it lasts, nobody calls the endpoint but
+ * one trial at a time, at growing intervals; the first trial that gets past the app's credentials ends it.
+ * Mailboxes whose access token is still good go on meanwhile.
+ */
+
+import { z } from 'zod'
+import type { Channel } from './channels.ts'
+import type { Events } from './events.ts'
+import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'
+import { errorForLog, log } from './log.ts'
+import { type Item, readItem, type Table } from './table.ts'
+
+/** Whether an error is about the OAuth app and not about one mailbox. */
+export function isAppFault(error: PostroomError): boolean {
+  return error.code === 'app_credentials_refused'
+}
+
+/** Says how a call of the token endpoint ended, so that the breaker knows. */
+export interface Admission {
+  /** Set if this call tries for everybody. */
+  trialOf: OpenBreaker | null
+}
+
+export interface AppBreaker {
+  /** @throws PostroomError the app's fault, with the time until the next trial, while the app is refused */
+  admit(channel: Channel): Promise<Admission>
+  /** The provider refused the app itself. @throws PostroomError always: the app's fault */
+  refused(channel: Channel, admission: Admission, error: PostroomError): Promise<never>
+  /** The provider looked past the app's credentials, whatever it then said of the grant. */
+  accepted(admission: Admission): Promise<void>
+  /** Apps that work again, but whose waiting mail was not rung for yet. */
+  recovered(): Promise<(OpenBreaker & { waitsUntilMs: number })[]>
+  /** Their waiting mail was rung for. */
+  resumed(breaker: OpenBreaker): Promise<void>
+}
+
+/** How long until the next trial; the last one repeats. Also how long mail waits at most after the trouble ends. */
+const trialAfterMs = [1, 2, 5].map(minutes => minutes * 60_000)
+/** An app that is refused again this soon has not recovered: nobody is told a second time. */
+const sameEpisodeMs = 10 * 60_000
+const waitAfter = (trials: number) => trialAfterMs[Math.min(trials, trialAfterMs.length - 1)] ?? 0
+/** What a process has seen of a breaker is good for this long, so that a refresh is seldom more than its own reads. */
+const rememberMs = 5_000
+/** Those that wait come back spread over this part of a minute, and not before the trial. */
+const spreadMs = 15_000
+
+const breakerSchema = z.object({
+  provider: z.string(),
+  clientId: z.string(),
+  /** 1 while the app is refused. */
+  isOpen: z.int(),
+  /** When this episode began: makes its events one per account. */
+  since: z.string(),
+  trials: z.int(),
+  closedAtMs: z.number().nullable(),
+  nextTrialAtMs: z.number(),
+  fault: z.object({
+    // One that an older or newer version stored may have no row here.
+    code: z.enum(Object.keys(faults) as [FaultCode]).catch('app_credentials_refused'),
+    evidence: z.string().nullable(),
+  }),
+  /** 1 from the recovery until the waiting mail was rung for. */
+  isToBeResumed: z.int(),
+})
+
+type OpenBreaker = z.infer<typeof breakerSchema>
+
+/** One partition: there are as many breakers as OAuth apps. */
+const partition = 'APP_BREAKERS'
+type AppId = Pick<Channel, 'provider' | 'clientId'>
+const breakerKey = ({ provider, clientId }: AppId) => ({ pk: partition, sk: `${provider}#${clientId}` })
+
+export interface BreakerServices {
+  main: Table
+  events: Events
+  now(): number
+}
+
+export function openAppBreaker({ main, events, now }: BreakerServices): AppBreaker {
+  const seen = new Map<string, { breaker: OpenBreaker | undefined; untilMs: number }>()
+  const told = new Set<string>()
+
+  function remember(app: AppId, item: Item | undefined): OpenBreaker | undefined {
+    const breaker = item && readItem(breakerSchema, item)
+    seen.set(breakerKey(app).sk, { breaker, untilMs: now() + rememberMs })
+    return breaker
+  }
+
+  async function read(app: AppId): Promise<OpenBreaker | undefined> {
+    const known = seen.get(breakerKey(app).sk)
+    if (known && known.untilMs > now()) return known.breaker
+    return remember(app, await main.get(breakerKey(app)))
+  }
+
+  /** The app's fault for one more channel; its account is told once an episode. */
+  async function faultFor(channel: Channel, breaker: OpenBreaker, cause?: unknown): Promise<PostroomError> {
+    const { fault, provider, clientId, since, nextTrialAtMs } = breaker
+    const waitMs = Math.max(0, nextTrialAtMs - now()) + Math.random() * spreadMs
+    const error = new PostroomError(fault.code, {
+      cause,
+      evidence: fault.evidence ?? undefined,
+      retryAfterMs: Math.ceil(waitMs),
+    })
+    const episode = `${provider} ${clientId} ${since}`
+    const telling = `${channel.accountId} ${episode}`
+    if (told.has(telling)) return error
+    try {
+      await events.announce({
+        type: 'app.fault',
+        accountId: channel.accountId,
+        channelId: null,
+        occurredAt: since,
+        subject: episode,
+        data: { provider, clientId, fault: describeFault(error) },
+      })
+      told.add(telling)
+    } catch (thrown) {
+      // The next one to be refused tells it.
+      log({ event: 'app_fault_untold', accountId: channel.accountId, ...errorForLog(thrown) })
+    }
+    return error
+  }
+
+  async function open(app: AppId, error: PostroomError): Promise<OpenBreaker | undefined> {
+    const at = now()
+    const before = remember(app, await main.get(breakerKey(app)))
+    if (before?.isOpen) return before
+    const isSame = before !== undefined && at - (before.closedAtMs ?? 0) < sameEpisodeMs
+    const { since, trials } = isSame ? before : { since: new Date(at).toISOString(), trials: 0 }
+    const opened = await main.update(
+      breakerKey(app),
+      {
+        set: {
+          provider: app.provider,
+          clientId: app.clientId,
+          isOpen: 1,
+          since,
+          trials,
+          closedAtMs: null,
+          nextTrialAtMs: at + waitAfter(trials),
+          fault: { code: error.code, evidence: error.evidence ?? null },
+          isToBeResumed: 0,
+        },
+      },
+      // Of many that are refused at once, the first opens it.
+      { exists: undefined, atMost: { isOpen: 0 } },
+    )
+    if (opened) log({ event: 'app_fault', ...app, ...errorForLog(error) })
+    return remember(app, opened ?? (await main.get(breakerKey(app))))
+  }
+
+  async function claimTrial(breaker: OpenBreaker): Promise<OpenBreaker | undefined> {
+    const trials = breaker.trials + 1
+    const claimed = await main.update(
+      breakerKey(breaker),
+      { set: { trials, nextTrialAtMs: now() + waitAfter(trials) } },
+      { equals: { since: breaker.since, trials: breaker.trials, isOpen: 1 } },
+    )
+    return claimed && remember(breaker, claimed)
+  }
+
+  return {
+    async admit(channel) {
+      const breaker = await read(channel)
+      if (!breaker?.isOpen) return { trialOf: null }
+      if (breaker.nextTrialAtMs <= now()) {
+        const trialOf = await claimTrial(breaker)
+        if (trialOf) return { trialOf }
+        const latest = remember(channel, await main.get(breakerKey(channel)))
+        if (!latest?.isOpen) return { trialOf: null }
+        throw await faultFor(channel, latest)
+      }
+      throw await faultFor(channel, breaker)
+    },
+
+    async refused(channel, { trialOf }, error) {
+      const app = { provider: channel.provider, clientId: channel.clientId }
+      const breaker = trialOf ?? (await open(app, error))
+      throw breaker ? await faultFor(channel, breaker, error) : error
+    },
+
+    async accepted({ trialOf }) {
+      if (!trialOf) return
+      const closed = await main.update(
+        breakerKey(trialOf),
+        { set: { isOpen: 0, closedAtMs: now(), isToBeResumed: 1 } },
+        { equals: { since: trialOf.since, isOpen: 1 } },
+      )
+      if (!closed) return
+      remember(trialOf, closed)
+      log({ event: 'app_recovered', provider: trialOf.provider, clientId: trialOf.clientId })
+    },
+
+    async recovered() {
+      const breakers = (await main.partition(partition)).map(item => readItem(breakerSchema, item))
+      return breakers
+        .filter(({ isOpen, isToBeResumed }) => isOpen === 0 && isToBeResumed === 1)
+        .map(breaker => ({ ...breaker, waitsUntilMs: breaker.nextTrialAtMs + spreadMs }))
+    },
+
+    async resumed(breaker) {
+      await main.update(
+        breakerKey(breaker),
+        { set: { isToBeResumed: 0 } },
+        { equals: { since: breaker.since } },
+      )
+    },
+  }
+}
