@@ -1,16 +1,20 @@
 /** A Lambda with the defaults of this house: Node 24 on arm64, one ESM bundle, its own log group. */
 
 import { fileURLToPath } from 'node:url'
-import { Duration } from 'aws-cdk-lib'
+import { Aws, Duration, Stack } from 'aws-cdk-lib'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, LoggingFormat, RecursiveLoop, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
+import type { FunctionFolder } from './privileges.ts'
 
 export interface PostroomFunctionProps {
   /** Folder under functions/; its handler is `functions/<folder>/<folder>.ts`. */
-  folder: 'connect' | 'api' | 'send' | 'schedule' | 'fetch'
+  folder: FunctionFolder
+  /** All that it may do, besides writing its log and its traces. */
+  may: PolicyStatement[]
   timeoutSeconds: number
   memoryMegabytes: number
   environment: Partial<Record<EnvironmentName, string>>
@@ -22,7 +26,16 @@ const requireBanner =
 
 export class PostroomFunction extends NodejsFunction {
   constructor(scope: Construct, id: string, props: PostroomFunctionProps) {
+    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: RetentionDays.TWO_WEEKS })
+    const role = new Role(scope, `${id}Role`, {
+      // Fixed: an identity federation at a provider names the role, and would break with a generated name.
+      roleName: `${Stack.of(scope).stackName}-${props.folder}-${Aws.REGION}`,
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+    })
+    for (const statement of [...props.may, mayWriteTo(logGroup)]) role.addToPrincipalPolicy(statement)
+
     super(scope, id, {
+      role,
       entry: fileURLToPath(new URL(`../functions/${props.folder}/${props.folder}.ts`, import.meta.url)),
       projectRoot: fileURLToPath(new URL('..', import.meta.url)),
       depsLockFilePath: fileURLToPath(new URL('../package-lock.json', import.meta.url)),
@@ -51,7 +64,16 @@ export class PostroomFunction extends NodejsFunction {
       tracing: Tracing.ACTIVE,
       recursiveLoop: RecursiveLoop.TERMINATE,
       loggingFormat: LoggingFormat.JSON,
-      logGroup: new LogGroup(scope, `${id}Logs`, { retention: RetentionDays.TWO_WEEKS }),
+      logGroup,
     })
   }
+}
+
+/** Instead of AWS's managed policy, which may create and write any log group of the account. */
+function mayWriteTo(logGroup: LogGroup): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'WriteLog',
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    resources: [logGroup.logGroupArn],
+  })
 }

@@ -4,7 +4,7 @@ import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-
 import { type CfnStage, HttpApi, HttpMethod, HttpRoute } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
-import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Topic } from 'aws-cdk-lib/aws-sns'
@@ -14,6 +14,7 @@ import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
 import type { PostroomConfiguration } from './configuration.ts'
 import type { DataStack } from './data-stack.ts'
 import { PostroomFunction } from './postroom-function.ts'
+import { privileges } from './privileges.ts'
 
 export interface PostroomStackProps extends StackProps {
   data: DataStack
@@ -78,6 +79,13 @@ export class PostroomStack extends Stack {
     // Mail in: batches of mailboxes → fetch. A lost batch is made anew at the mailboxes' next slot.
     const poll = queue('Poll', fetchTimeoutSeconds + 60, 2)
 
+    const may = privileges({
+      ...data,
+      events,
+      outbound: outbound.main,
+      outboundDeadLetters: outbound.deadLetters,
+      poll: poll.main,
+    })
     const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
     const announcing = { eventsTopicArn: events.topicArn }
     const tokens = {
@@ -91,28 +99,40 @@ export class PostroomStack extends Stack {
 
     const send = new PostroomFunction(this, 'Send', {
       folder: 'send',
+      may: may.send,
       timeoutSeconds: sendTimeoutSeconds,
       memoryMegabytes: 512,
       environment: {
         ...tables,
         ...announcing,
         ...tokens,
-        ...ringing,
         outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
       },
     })
-    send.addEventSource(new SqsEventSource(outbound.main, { batchSize: 10, reportBatchItemFailures: true }))
+    new EventSourceMapping(this, 'OutboundToSend', {
+      target: send,
+      eventSourceArn: outbound.main.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+    })
 
     const fetch = new PostroomFunction(this, 'Fetch', {
       folder: 'fetch',
+      may: may.fetch,
       timeoutSeconds: fetchTimeoutSeconds,
       memoryMegabytes: 512,
       environment: { ...tables, ...announcing, ...tokens, ...ringing },
     })
-    fetch.addEventSource(new SqsEventSource(poll.main, { batchSize: 1, reportBatchItemFailures: true }))
+    new EventSourceMapping(this, 'PollToFetch', {
+      target: fetch,
+      eventSourceArn: poll.main.queueArn,
+      batchSize: 1,
+      reportBatchItemFailures: true,
+    })
 
     const schedule = new PostroomFunction(this, 'Schedule', {
       folder: 'schedule',
+      may: may.schedule,
       timeoutSeconds: 50,
       memoryMegabytes: 256,
       environment: { mainTable: tables.mainTable, ...announcing, ...ringing, ...polling },
@@ -125,6 +145,7 @@ export class PostroomStack extends Stack {
 
     const connect = new PostroomFunction(this, 'Connect', {
       folder: 'connect',
+      may: may.connect,
       timeoutSeconds: 29,
       memoryMegabytes: 512,
       environment: {
@@ -157,6 +178,7 @@ export class PostroomStack extends Stack {
 
     const api = new PostroomFunction(this, 'Api', {
       folder: 'api',
+      may: may.api,
       timeoutSeconds: 29,
       memoryMegabytes: 512,
       environment: {
@@ -204,25 +226,6 @@ export class PostroomStack extends Stack {
     for (const route of http.node.children.filter(child => child instanceof HttpRoute)) {
       stage.node.addDependency(route)
     }
-
-    // Permissions, function by function. Only connect, send and fetch may open tokens.
-    for (const fn of [connect, api, send, schedule, fetch]) {
-      data.main.grantReadWriteData(fn)
-      events.grantPublish(fn)
-    }
-    for (const fn of [connect, send, fetch]) {
-      data.secrets.grantReadWriteData(fn)
-      data.tokenKey.grantEncryptDecrypt(fn)
-      data.oauthApps.grantRead(fn)
-    }
-    data.mail.grantReadWrite(api)
-    data.mail.grantReadWrite(send)
-    data.mail.grantReadWrite(fetch)
-    for (const fn of [connect, api, schedule, fetch]) {
-      outbound.main.grantSendMessages(fn)
-      poll.main.grantSendMessages(fn)
-    }
-    outbound.deadLetters.grantSendMessages(send)
 
     new CfnOutput(this, 'Url', { value: publicUrl, description: 'Origin of connect pages and API' })
     new CfnOutput(this, 'OutboundQueueUrl', {

@@ -64,6 +64,11 @@ function identityOf(resource: Resource, addresses: Addresses): Identity | undefi
       const name = given('FunctionName') ?? generated
       return { ref: name, attributes: { Arn: arn('lambda', `function:${name}`) } }
     }
+    case 'AWS::IAM::Role':
+      // A role's given name holds intrinsics; nothing here depends on it.
+      return { ref: generated, attributes: { Arn: `arn:aws:iam::${account}:role/${generated}` } }
+    case 'AWS::Logs::LogGroup':
+      return { ref: generated, attributes: { Arn: arn('logs', `log-group:${generated}:*`) } }
     case 'AWS::ApiGatewayV2::Api':
       return {
         ref: resource.logicalId,
@@ -76,7 +81,7 @@ function identityOf(resource: Resource, addresses: Addresses): Identity | undefi
     case 'AWS::ApiGatewayV2::Integration':
       return { ref: resource.logicalId, attributes: {} }
     default:
-      // Roles, policies, log groups and whatever else has no counterpart here.
+      // Policies and whatever else has no counterpart here.
       return undefined
   }
 }

@@ -5,7 +5,6 @@ import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { isObject, objectOf, parseJson } from './json-shape.ts'
 import { LocalError } from './local-error.ts'
 
 export interface SynthesizeOptions {
@@ -73,19 +72,13 @@ async function digestSources(): Promise<string> {
 }
 
 async function runApp(outputFolder: string): Promise<void> {
-  const cdk = parseJson(await readFile(join(root, 'cdk.json'), 'utf8'))
   const child = spawn(
     process.execPath,
     ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', join(root, 'infra', 'app.ts')],
     {
       cwd: root,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: {
-        ...process.env,
-        CDK_OUTDIR: outputFolder,
-        // The CLI hands the app its context like this; without it the template would not be the one that is deployed.
-        CDK_CONTEXT_JSON: JSON.stringify(isObject(cdk) ? objectOf(cdk.context) : {}),
-      },
+      env: { ...process.env, CDK_OUTDIR: outputFolder },
     },
   )
   // A child must not outlive us, and 'exit' is the last moment to see to it.

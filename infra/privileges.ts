@@ -1,0 +1,121 @@
+/**
+ * What each function may do on AWS, and to what; everything else is refused. The local runner holds every call against
+ * the synthesized policies (infra/local/policies.ts), and test/system/privileges.test.ts finds what is granted in vain.
+ */
+
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb'
+import { PolicyStatement, type PolicyStatementProps } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { IBucket } from 'aws-cdk-lib/aws-s3'
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import { indexNames } from '../functions/channel/table-names.ts'
+
+export type FunctionFolder = 'connect' | 'api' | 'send' | 'schedule' | 'fetch'
+
+export interface Things {
+  main: ITable
+  secrets: ITable
+  tokenKey: IKey
+  oauthApps: ISecret
+  mail: IBucket
+  events: ITopic
+  outbound: IQueue
+  outboundDeadLetters: IQueue
+  poll: IQueue
+}
+
+/** One statement per thing a function touches, so that taking one away breaks exactly what it was for. */
+export function privileges(things: Things): Record<FunctionFolder, PolicyStatement[]> {
+  const { main, secrets, tokenKey, oauthApps, mail, events, outbound, outboundDeadLetters, poll } = things
+  const listing = `${main.tableArn}/index/${indexNames.listing}`
+  const due = `${main.tableArn}/index/${indexNames.due}`
+  const outboundMail = mail.arnForObjects('accounts/*/outbound/*')
+  const inboundMail = mail.arnForObjects('accounts/*/inbound/*')
+
+  const announce = allow('AnnounceEvents', 'sns:Publish', events.topicArn)
+  const ringForSend = allow('RingForSend', 'sqs:SendMessage', outbound.queueArn)
+  const askForPoll = allow('AskForPoll', 'sqs:SendMessage', poll.queueArn)
+  // S3 says "no such key" only to those who may list; to others a missing mail looks like a forbidden one.
+  const tellMissingMail = allow('TellMissingMail', 's3:ListBucket', mail.bucketArn)
+
+  // Only connect, send and fetch may open tokens. The context is the one that channel/seal.ts wraps data keys under.
+  const wrapTokens = allow('WrapTokens', ['kms:Decrypt', 'kms:GenerateDataKey'], tokenKey.keyArn, {
+    StringEquals: { 'kms:EncryptionContext:app': 'postroom' },
+  })
+  const readOAuthApps = allow('ReadOAuthApps', 'secretsmanager:GetSecretValue', oauthApps.secretArn)
+
+  return {
+    connect: [
+      allow('Main', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'), main.tableArn),
+      allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'), secrets.tableArn),
+      wrapTokens,
+      readOAuthApps,
+      announce,
+      ringForSend,
+      askForPoll,
+    ],
+    api: [
+      allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'), main.tableArn),
+      allow('ListMain', tableActions('Query'), listing),
+      allow('WriteMail', 's3:PutObject', outboundMail),
+      allow('ReadMail', 's3:GetObject', [outboundMail, inboundMail]),
+      tellMissingMail,
+      announce,
+      ringForSend,
+      askForPoll,
+    ],
+    send: [
+      ...consume('ReceiveOutbound', outbound),
+      allow(
+        'Main',
+        tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'),
+        main.tableArn,
+      ),
+      allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem'), secrets.tableArn),
+      wrapTokens,
+      readOAuthApps,
+      allow('WriteMail', 's3:PutObject', outboundMail),
+      allow('ReadMail', 's3:GetObject', outboundMail),
+      tellMissingMail,
+      announce,
+      allow('BuryRejected', 'sqs:SendMessage', outboundDeadLetters.queueArn),
+    ],
+    schedule: [
+      allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'), main.tableArn),
+      allow('FindDue', tableActions('Query'), due),
+      announce,
+      ringForSend,
+      askForPoll,
+    ],
+    fetch: [
+      ...consume('ReceivePolls', poll),
+      allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'), main.tableArn),
+      allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'), secrets.tableArn),
+      wrapTokens,
+      readOAuthApps,
+      allow('WriteMail', 's3:PutObject', inboundMail),
+      announce,
+      ringForSend,
+    ],
+  }
+}
+
+function allow(
+  sid: string,
+  actions: string | string[],
+  resources: string | string[],
+  conditions?: PolicyStatementProps['conditions'],
+): PolicyStatement {
+  return new PolicyStatement({ sid, actions: [actions].flat(), resources: [resources].flat(), conditions })
+}
+
+/** What Lambda itself does with the function's role for an event source mapping. */
+function consume(sid: string, queue: IQueue): PolicyStatement[] {
+  return [allow(sid, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], queue.queueArn)]
+}
+
+function tableActions(...names: string[]): string[] {
+  return names.map(name => `dynamodb:${name}`)
+}
