@@ -121,7 +121,7 @@ export class PostroomStack extends Stack {
       may: may.fetch,
       timeoutSeconds: fetchTimeoutSeconds,
       memoryMegabytes: 512,
-      environment: { ...tables, ...announcing, ...tokens, ...ringing },
+      environment: { ...tables, ...announcing, ...tokens, ...ringing, ...polling },
     })
     new EventSourceMapping(this, 'PollToFetch', {
       target: fetch,

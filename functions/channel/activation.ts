@@ -47,7 +47,11 @@ export async function activate(session: ConnectSession, services: ActivationServ
   if (session.state === 'awaiting_confirmation') await keepAwake(session, services)
 
   // The slot first: polling a channel that is not there yet does nothing, a channel without a slot is never polled.
-  await slots.add(candidate.channelId, pollIntervalMinutes)
+  await slots.put({
+    channelId: candidate.channelId,
+    provider: session.provider,
+    intervalMinutes: pollIntervalMinutes,
+  })
   await identities.add({ provider: session.provider, identity: candidate.identity }, candidate.channelId)
   const before = await channels.find(candidate.channelId)
   const channel = await store(session, candidate, services)

@@ -1,6 +1,6 @@
 /** The queues: doorbells and message documents for `send`, batches of mailboxes for `fetch`. The only file that writes to SQS. */
 
-import { SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
+import { SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import { z } from 'zod'
 
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
@@ -10,6 +10,8 @@ export const pollBatchSchema = z.strictObject({
   channelIds: z.array(z.string().min(1)).min(1),
   /** Somebody asked and waits: an idle poll then leaves a trace, which it does not otherwise. */
   isRequested: z.boolean().optional(),
+  /** The slot's interval of each, in the same order. */
+  intervals: z.array(z.int().positive()).optional(),
 })
 
 /** Work on secrets that a function without access to them has found. */
@@ -24,10 +26,18 @@ export const forgetSchema = z.strictObject({
   }),
 })
 
+export interface PollBatch {
+  channelIds: string[]
+  /** Minutes, in the same order. */
+  intervals: number[]
+  delaySeconds: number
+}
+
 export interface Queues {
   forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
   ring(channelId: string): Promise<void>
-  poll(channelIds: string[], delaySeconds?: number): Promise<void>
+  /** Batches for `fetch`. */
+  poll(batches: PollBatch[]): Promise<void>
   /** A poll now, at somebody's wish. */
   pollNow(channelId: string): Promise<void>
 }
@@ -38,7 +48,22 @@ export interface QueueServices {
   pollQueueUrl: string
 }
 
+/** SQS's own limit for one call. */
+const entriesPerCall = 10
+const callsAtOnce = 8
+
 export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueServices): Queues {
+  async function pollCall(batches: PollBatch[]): Promise<void> {
+    const Entries = batches.map(({ delaySeconds, ...body }, index) => ({
+      Id: String(index),
+      MessageBody: JSON.stringify(body satisfies z.infer<typeof pollBatchSchema>),
+      DelaySeconds: delaySeconds,
+    }))
+    const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl: pollQueueUrl, Entries }))
+    // The minute then counts as not dispatched, and comes again: polled twice is harmless, not polled is not.
+    if (Failed.length > 0) throw new Error(`SQS took ${Failed.length} of ${batches.length} batches not`)
+  }
+
   return {
     async forget(grant) {
       const body: z.infer<typeof forgetSchema> = { forget: grant }
@@ -57,15 +82,14 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
       await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 
-    async poll(channelIds, delaySeconds = 0) {
-      const body: z.infer<typeof pollBatchSchema> = { channelIds }
-      await sqs.send(
-        new SendMessageCommand({
-          QueueUrl: pollQueueUrl,
-          MessageBody: JSON.stringify(body),
-          DelaySeconds: delaySeconds,
-        }),
+    async poll(batches) {
+      const calls = Array.from({ length: Math.ceil(batches.length / entriesPerCall) }, (_, index) =>
+        batches.slice(index * entriesPerCall, (index + 1) * entriesPerCall),
       )
+      const worker = async () => {
+        for (let call = calls.shift(); call; call = calls.shift()) await pollCall(call)
+      }
+      await Promise.all(Array.from({ length: callsAtOnce }, worker))
     },
   }
 }

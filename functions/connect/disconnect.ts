@@ -8,7 +8,7 @@ import type { Health } from '../channel/health.ts'
 import { type HttpAnswer, json } from '../channel/http.ts'
 import { providerOf } from '../channel/provider.ts'
 import type { Queues } from '../channel/queues.ts'
-import { pollIntervals, type Slots } from '../channel/slots.ts'
+import type { Slots } from '../channel/slots.ts'
 
 export interface DisconnectServices extends ForgetServices {
   channels: Channels
@@ -28,7 +28,7 @@ export async function disconnect(channelId: string, services: DisconnectServices
   const channel = await health.announce(known.disconnectedAt === null ? await end(known, services) : known)
   await forgetGrant({ ...grantOf(channel), revoke: true }, services)
   await identities.remove(channel, channel.id)
-  for (const interval of pollIntervals) await slots.remove(channel.id, interval)
+  await slots.remove(channel.id, channel.provider)
   await queues.ring(channel.id)
   return json(200, {
     ...presentChannel(channel),

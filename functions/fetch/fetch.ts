@@ -1,28 +1,25 @@
 /** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended. */
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
-import type { z } from 'zod'
-import { type Channels, openChannels } from '../channel/channels.ts'
+import { openChannels } from '../channel/channels.ts'
 import { eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
+import { readEnvironment } from '../channel/environment.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openHealth } from '../channel/health.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { glance } from '../channel/imap-glance.ts'
 import { openImapSession } from '../channel/imap-reader.ts'
-import { errorForLog, log } from '../channel/log.ts'
+import { log } from '../channel/log.ts'
 import { openMessages } from '../channel/messages.ts'
 import { forgetSchema, pollBatchSchema } from '../channel/queues.ts'
+import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
+import { type BatchServices, fetchBatch } from './batch.ts'
 import { openCursors } from './cursor.ts'
-import { type MailboxServices, pollMailbox } from './mailbox.ts'
 import { openMemory } from './memory.ts'
 
-export interface FetchServices extends MailboxServices, ForgetServices {
-  channels: Channels
-}
+export interface FetchServices extends BatchServices, ForgetServices {}
 
-/** Mailboxes polled at the same time; a slow one holds one place, not the batch. */
-const concurrency = 25
 /** Raw mail that lies in memory at once, over all mailboxes: parsing takes several times as much again. */
 const memoryLimitBytes = 32 * 1024 * 1024
 /** Time kept for the writes that end a poll. */
@@ -55,6 +52,8 @@ function buildServices(): FetchServices {
     providers,
     identities: openIdentities({ main }),
     queues: queues(),
+    slots: openSlots({ main }),
+    pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     messages: openMessages({ main, mail }),
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
@@ -87,23 +86,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined
   }
-}
-
-/** One mailbox that hangs or fails delays no other. */
-async function fetchBatch(
-  { channelIds, isRequested = false }: z.infer<typeof pollBatchSchema>,
-  { services, deadlineMs }: Work,
-): Promise<void> {
-  const channels = await services.channels.findMany([...new Set(channelIds)])
-  const waiting = [...channels]
-  const worker = async () => {
-    for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
-      try {
-        await pollMailbox(channel, { services, deadlineMs, isRequested })
-      } catch (error) {
-        log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })
-      }
-    }
-  }
-  await Promise.all(Array.from({ length: Math.min(concurrency, channels.length) }, worker))
 }

@@ -37,21 +37,31 @@ interface Poll {
   isRequested: boolean
 }
 
-export async function pollMailbox(channel: Channel, poll: Poll): Promise<void> {
+interface Outcome {
+  hasTaken: boolean
+  /** Mail is waiting already. */
+  hasMore: boolean
+}
+const nothing: Outcome = { hasTaken: false, hasMore: false }
+
+/** @throws PostroomError once the channel's health shows what went wrong */
+export async function pollMailbox(channel: Channel, poll: Poll): Promise<Outcome> {
   const { channels, health, now } = poll.services
   const { state, until } = channel.connection
   if (channel.nextProbeAt !== null && Date.parse(channel.nextProbeAt) <= now()) {
-    return lookAgain(channel, poll.services)
+    await lookAgain(channel, poll.services)
+    return nothing
   }
-  if (!mayUse(channel, 'imap')) return
-  if (state === 'backing_off' && until !== null && Date.parse(until) > now()) return
+  if (!mayUse(channel, 'imap')) return nothing
+  if (state === 'backing_off' && until !== null && Date.parse(until) > now()) return nothing
   try {
-    const hasTaken = await fetchNew(channel, poll)
+    const outcome = await fetchNew(channel, poll)
     // An idle poll leaves no trace, unless somebody waits for it.
-    if (hasTaken || poll.isRequested) {
+    if (outcome.hasTaken || poll.isRequested) {
       await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
     }
     await health.succeeded(channel)
+    return outcome
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
@@ -82,8 +92,7 @@ const folders = ['INBOX']
 /** A session's connection ends this long after the poll's time: a mail that was begun may be finished. */
 const finishMs = 20_000
 
-/** @returns whether mail was taken in */
-async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promise<boolean> {
+async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promise<Outcome> {
   const { cursors, imap, now } = services
   const known = await Promise.all(folders.map(folder => cursors.find(channel.id, folder)))
   // Where there is work anyway, a glance would only cost a connection.
@@ -93,17 +102,18 @@ async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promi
     const seen = await signedIn(channel, services, login => imap.glance(login, folders))
     wanted = folders.filter((folder, index) => !isIdle(known[index], seen.get(folder) ?? null, now()))
   }
-  if (wanted.length === 0) return false
+  if (wanted.length === 0) return nothing
 
   const lifeMs = Math.max(0, deadlineMs - now()) + finishMs
   const session = await signedIn(channel, services, login => imap.open(login, { lifeMs, now }))
   try {
-    let hasTaken = false
+    const outcome = { ...nothing }
     for (const folder of wanted) {
       const result = await readFolder({ channel, folder, path: folder, session, services, deadlineMs })
-      hasTaken ||= result.hasTaken
+      outcome.hasTaken ||= result.hasTaken
+      outcome.hasMore ||= result.hasMore
     }
-    return hasTaken
+    return outcome
   } finally {
     await session.close()
   }

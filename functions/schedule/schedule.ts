@@ -7,8 +7,8 @@ import { type ConnectSessions, openConnectSessions } from '../channel/connect-se
 import { type Health, openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
-import type { Queues } from '../channel/queues.ts'
-import { openSlots, type Slots } from '../channel/slots.ts'
+import type { PollBatch, Queues } from '../channel/queues.ts'
+import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
 
@@ -78,14 +78,23 @@ export async function schedule(services: ScheduleServices): Promise<void> {
 /** Minutes that were missed are caught up; a minute dispatched twice polls twice, which is harmless. */
 async function pollMailboxes({ minutes, slots, queues }: ScheduleServices): Promise<void> {
   const due = await minutes.due()
-  const channelIds = [...new Set((await Promise.all(due.map(minute => slots.dueAt(minute)))).flat())]
-  const batches = Array.from({ length: Math.ceil(channelIds.length / batchSize) }, (_, index) =>
-    channelIds.slice(index * batchSize, (index + 1) * batchSize),
-  )
-  for (const [index, batch] of batches.entries()) {
-    await queues.poll(batch, Math.floor((index * spreadSeconds) / batches.length))
-  }
+  await queues.poll(batchesOf(await slots.dueIn(due)))
   await minutes.done(due)
+}
+
+/** Pure: each batch has one provider's mailboxes, so that a provider that throttles or hangs slows its own only. */
+export function batchesOf(slots: Slot[]): PollBatch[] {
+  const batches: Slot[][] = []
+  for (const slot of slots) {
+    const last = batches.at(-1)
+    if (last?.[0]?.provider === slot.provider && last.length < batchSize) last.push(slot)
+    else batches.push([slot])
+  }
+  return batches.map((batch, index) => ({
+    channelIds: batch.map(({ channelId }) => channelId),
+    intervals: batch.map(({ intervalMinutes }) => intervalMinutes),
+    delaySeconds: Math.floor((index * spreadSeconds) / batches.length),
+  }))
 }
 
 /** Doorbells are hints that may be lost; this finds every row whose time has come. */

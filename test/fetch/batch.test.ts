@@ -36,9 +36,10 @@ beforeEach(async () => {
 })
 
 async function poll(...channelIds: string[]): Promise<void> {
-  const services = bench
-  await answerRecord(JSON.stringify({ channelIds }), { services, deadlineMs: bench.now() + 60_000 })
+  await pollIn({ channelIds })
 }
+const pollIn = (batch: object, deadlineMs = bench.now() + 60_000) =>
+  answerRecord(JSON.stringify(batch), { services: bench, deadlineMs })
 
 const told = async () =>
   (await eventsOf(bench))
@@ -106,6 +107,46 @@ test('I7: a damaged channel row does not stop the others', async () => {
   await bench.main.put({ pk: 'CHANNEL#ch_damaged', sk: 'CHANNEL', id: 'ch_damaged' })
   await poll('ch_damaged', ada.id)
   expect(await told()).toEqual(['to ada'])
+})
+
+test('I7: a server that says nothing at all holds its own mailbox only, and that only until the invocation ends', async () => {
+  imap.greeting = 'hang'
+  await pollIn({ channelIds: [broken.id, ada.id] }, bench.now() + 1_500)
+  expect(await told()).toEqual(['to ada'])
+})
+
+/** The interval in which a mailbox is, by what stands in the slots of an hour. */
+async function intervalOf(id: string): Promise<number | undefined> {
+  const slots = await bench.slots.dueIn(Array.from({ length: 60 }, (_, minute) => minute))
+  return slots.find(({ channelId }) => channelId === id)?.intervalMinutes
+}
+
+test('a mailbox that gets mail is polled more often, and less often again when it is quiet', async () => {
+  await pollIn({ channelIds: [ada.id], intervals: [5] })
+  expect(await intervalOf(ada.id)).toBe(1)
+  const lastFetchedAt = new Date(bench.now() - 60 * 60_000).toISOString()
+  await bench.channels.change(ada.id, { lastFetchedAt })
+  await pollIn({ channelIds: [ada.id], intervals: [1] })
+  expect(await intervalOf(ada.id)).toBe(5)
+})
+
+test('a mailbox whose owner must reconnect keeps a slot, where it costs next to nothing', async () => {
+  await bench.channels.change(ada.id, { auth: { state: 'reconnect_required', fault: null, since: '' } })
+  await pollIn({ channelIds: [ada.id], intervals: [5] })
+  expect(await intervalOf(ada.id)).toBe(60)
+})
+
+test('50 idle mailboxes in their right slots: three reads each at most, and not a single write', async () => {
+  const channels = []
+  for (let i = 0; i < 50; i++) channels.push(await addChannel(bench, { provider: 'scripted' }))
+  const channelIds = channels.map(({ id }) => id)
+  await pollIn({ channelIds })
+  const batch = { channelIds, intervals: channelIds.map(() => 1) }
+  const before = bench.stores.calls.length
+  await pollIn(batch)
+  const calls = bench.stores.calls.slice(before).map(({ command }) => command)
+  expect(calls.filter(command => !/^(Get|BatchGet)/.test(command))).toEqual([])
+  expect(calls.length).toBeLessThanOrEqual(3 * 50)
 })
 
 test('channels that are gone or named twice do no harm', async () => {

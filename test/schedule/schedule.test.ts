@@ -36,7 +36,9 @@ async function fire(changes: Partial<ScheduleServices> = {}) {
 
 const ids = (count: number, prefix = 'ch') => Array.from({ length: count }, (_, i) => `${prefix}_${i}`)
 const addSlots = (channels: string[], interval: number) =>
-  Promise.all(channels.map(id => bench.slots.add(id, interval)))
+  Promise.all(channels.map(id => addSlot(id, interval)))
+const addSlot = (channelId: string, intervalMinutes: number, provider = 'microsoft') =>
+  bench.slots.put({ channelId, provider, intervalMinutes })
 const send = (channel: Channel, changes: object = {}) =>
   accept(
     {
@@ -108,9 +110,34 @@ test('mailboxes go in batches of at most 50, spread over the minute', async () =
   expect(new Set(polls.flatMap(({ channelIds }) => channelIds)).size).toBe(120)
 })
 
+test('I7: a batch has one provider’s mailboxes, so that one that throttles slows its own only', async () => {
+  for (const id of ids(30)) await addSlot(id, 1, 'microsoft')
+  for (const id of ids(30, 'g')) await addSlot(id, 1, 'google')
+  const { polls } = await fire()
+  expect(polls.map(({ channelIds }) => channelIds.length)).toEqual([30, 30])
+  for (const { channelIds } of polls) expect(new Set(channelIds.map(id => id[0])).size).toBe(1)
+})
+
+test('a batch says from which interval each mailbox comes', async () => {
+  await addSlots(ids(5), 1)
+  const { polls } = await fire()
+  expect(polls.flatMap(({ intervals }) => intervals)).toEqual([1, 1, 1, 1, 1])
+})
+
+test('a mailbox that moves to another interval is polled by that one only', async () => {
+  await addSlots(ids(1), 1)
+  await addSlots(ids(1), 15)
+  let polled = 0
+  for (let minute = 0; minute < 15; minute++) {
+    polled += (await fire()).polled.length
+    bench.clock.advance(minuteMs)
+  }
+  expect(polled).toBe(1)
+})
+
 test('a removed mailbox is polled no more', async () => {
   await addSlots(ids(2), 1)
-  await bench.slots.remove('ch_0', 1)
+  await bench.slots.remove('ch_0', 'microsoft')
   expect((await fire()).polled).toEqual(['ch_1'])
 })
 

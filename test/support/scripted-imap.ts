@@ -14,6 +14,7 @@ export interface ScriptedImap {
   authenticate: string
   /** The answer to every command after it; `drop` hangs up instead, null is the usual. */
   afterwards: string | null
+  /** `drop` hangs up instead, `hang` says nothing for ever. */
   greeting: string
   connections: number
 }
@@ -29,6 +30,7 @@ export async function startScriptedImap(): Promise<ScriptedImap> {
       imap.connections += 1
       socket.on('error', () => {}).once('close', () => sockets.delete(socket))
       if (imap.greeting === 'drop') return void socket.destroy()
+      if (imap.greeting === 'hang') return
       socket.write(`${imap.greeting}\r\n`)
       let text = ''
       socket.on('data', chunk => {
@@ -73,6 +75,7 @@ export async function startScriptedImap(): Promise<ScriptedImap> {
 function usual(command: string): string {
   const name = command.toUpperCase()
   if (name === 'LIST') return '* LIST () "/" INBOX\r\nOK LIST completed'
+  if (name === 'STATUS') return '* STATUS INBOX (UIDNEXT 1 UIDVALIDITY 1)\r\nOK STATUS completed'
   if (name === 'LOGOUT') return '* BYE Logging out\r\nOK LOGOUT completed'
   const mailbox = ['* FLAGS ()', '* 0 EXISTS', '* OK [UIDVALIDITY 1] valid', '* OK [UIDNEXT 1] next']
   if (name === 'EXAMINE') return [...mailbox, 'OK [READ-ONLY] EXAMINE completed'].join('\r\n')

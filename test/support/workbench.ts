@@ -16,7 +16,7 @@ import { openMessages } from '../../functions/channel/messages.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
-import type { Queues } from '../../functions/channel/queues.ts'
+import type { PollBatch, Queues } from '../../functions/channel/queues.ts'
 import { openSeal } from '../../functions/channel/seal.ts'
 import { openSlots } from '../../functions/channel/slots.ts'
 import { openTable } from '../../functions/channel/table.ts'
@@ -31,7 +31,7 @@ import type { Stores } from './engines.ts'
 /** What was rung and asked for. */
 export interface RecordedQueues extends Queues {
   rings: string[]
-  polls: { channelIds: string[]; delaySeconds: number }[]
+  polls: PollBatch[]
   /** Channels that somebody wants polled now. */
   asked: string[]
   /** Ids of the grants that are to be forgotten. */
@@ -57,8 +57,8 @@ export function recordQueues(): RecordedQueues {
     async pollNow(channelId) {
       asked.push(channelId)
     },
-    async poll(channelIds, delaySeconds = 0) {
-      polls.push({ channelIds, delaySeconds })
+    async poll(batches) {
+      polls.push(...batches)
     },
   }
 }

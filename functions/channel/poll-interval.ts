@@ -1,0 +1,44 @@
+/** How often a mailbox is polled: sooner after traffic, later when it is quiet, and no sooner than a back-off allows. */
+
+import type { Channel } from './channels.ts'
+import { pollIntervals } from './slots.ts'
+
+const minuteMs = 60_000
+/** Within this time of a mail or of somebody's wish, the next mail is likely: a conversation is going on. */
+const hotMs = 30 * minuteMs
+const coldMs = 24 * 60 * minuteMs
+const frozenMs = 7 * coldMs
+
+export interface Activity {
+  channel: Pick<
+    Channel,
+    'auth' | 'connection' | 'connectedAt' | 'disconnectedAt' | 'lastFetchedAt' | 'nextProbeAt'
+  >
+  /** What the operator wants for a mailbox with some traffic. */
+  baseMinutes: number
+  /** Mail is waiting already. */
+  hasMore: boolean
+  now: number
+}
+
+/** Pure: one step faster than the base after traffic, one or two slower in silence. */
+export function pollInterval({ channel, baseMinutes, hasMore, now }: Activity): number {
+  const { auth, connection, connectedAt, disconnectedAt, lastFetchedAt, nextProbeAt } = channel
+  // Only a person can mend it; the slot is kept so that nothing has to put the mailbox back into one.
+  if (disconnectedAt !== null || auth.state === 'reconnect_required' || auth.state === 'app_fault') return 60
+  if (nextProbeAt !== null && auth.state !== 'connected') return 15
+
+  const quietMs = now - Date.parse(lastFetchedAt ?? connectedAt)
+  const steps = hasMore || quietMs < hotMs ? -1 : quietMs < coldMs ? 0 : quietMs < frozenMs ? 1 : 2
+  const usual = at(pollIntervals.findIndex(minutes => minutes >= baseMinutes) + steps)
+  if (connection.state === 'ok' || connection.until === null) return usual
+
+  // While the provider wants peace, polling would only find that it must not.
+  const leftMinutes = (Date.parse(connection.until) - now) / minuteMs
+  const longest = pollIntervals.filter(minutes => minutes <= leftMinutes).at(-1) ?? usual
+  return Math.max(longest, usual)
+}
+
+function at(index: number): number {
+  return pollIntervals[Math.max(0, Math.min(pollIntervals.length - 1, index))] ?? 60
+}

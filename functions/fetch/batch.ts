@@ -1,0 +1,103 @@
+/** One batch of mailboxes, all at the same time: one that hangs or fails delays no other. */
+
+import type { z } from 'zod'
+import type { Channel } from '../channel/channels.ts'
+import { errorForLog, log } from '../channel/log.ts'
+import { pollInterval } from '../channel/poll-interval.ts'
+import type { pollBatchSchema } from '../channel/queues.ts'
+import type { Slots } from '../channel/slots.ts'
+import { type MailboxServices, pollMailbox } from './mailbox.ts'
+
+export interface BatchServices extends MailboxServices {
+  slots: Slots
+  /** What the operator wants for a mailbox with some traffic. */
+  pollIntervalMinutes: number
+}
+
+export interface BatchWork {
+  services: BatchServices
+  /** When the invocation must be at its end. */
+  deadlineMs: number
+}
+
+/** As many as `schedule` puts into a batch; an idle poll is mostly waiting. */
+const concurrency = 50
+/** No mailbox begins another mail after this long; what is left comes with its next turn. */
+const mailboxMs = 60_000
+
+type Batch = z.infer<typeof pollBatchSchema>
+
+export async function fetchBatch(batch: Batch, work: BatchWork): Promise<void> {
+  const intervals = new Map(batch.channelIds.map((id, index) => [id, batch.intervals?.[index]]))
+  const waiting = await work.services.channels.findMany([...intervals.keys()])
+  const worker = async () => {
+    for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
+      await inTime(pollOne(channel, { ...work, batch, interval: intervals.get(channel.id) }), channel, work)
+    }
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, waiting.length) }, worker))
+}
+
+interface OneWork extends BatchWork {
+  batch: Batch
+  /** The slot it came from; undefined where somebody asked for the poll. */
+  interval: number | undefined
+}
+
+async function pollOne(channel: Channel, { services, deadlineMs, batch, interval }: OneWork): Promise<void> {
+  const { now } = services
+  const poll = {
+    services,
+    deadlineMs: Math.min(deadlineMs, now() + mailboxMs),
+    isRequested: batch.isRequested ?? false,
+  }
+  try {
+    const { hasTaken, hasMore } = await pollMailbox(channel, poll)
+    const lastFetchedAt = hasTaken ? new Date(now()).toISOString() : channel.lastFetchedAt
+    await moveSlot({ ...channel, lastFetchedAt }, { services, interval, hasMore })
+  } catch (error) {
+    log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })
+    // What the failure means stands on the channel by now.
+    const latest = await services.channels.find(channel.id).catch(() => undefined)
+    await moveSlot(latest ?? channel, { services, interval, hasMore: false })
+  }
+}
+
+/** Only a mailbox whose interval changes costs a write. A failure is mended by the next poll, which finds the same. */
+async function moveSlot(
+  channel: Channel,
+  {
+    services,
+    interval,
+    hasMore,
+  }: { services: BatchServices; interval: number | undefined; hasMore: boolean },
+): Promise<void> {
+  const { slots, pollIntervalMinutes, now } = services
+  const wanted = pollInterval({ channel, baseMinutes: pollIntervalMinutes, hasMore, now: now() })
+  if (wanted === interval || channel.disconnectedAt !== null) return
+  // Nobody's slot brought it: whatever slot it is in, only a sooner one is worth a write.
+  if (interval === undefined && wanted >= pollIntervalMinutes) return
+  await slots
+    .put({ channelId: channel.id, provider: channel.provider, intervalMinutes: wanted })
+    .catch(error => log({ event: 'slot_not_moved', channelId: channel.id, ...errorForLog(error) }))
+}
+
+/** A poll that is still not over when the invocation must end is left behind; all it did is safe to repeat. */
+async function inTime(
+  poll: Promise<void>,
+  channel: Channel,
+  { services, deadlineMs }: BatchWork,
+): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const end = new Promise<void>(resolve => {
+    timer = setTimeout(
+      () => {
+        log({ event: 'poll_left_behind', channelId: channel.id })
+        resolve()
+      },
+      Math.max(0, deadlineMs - services.now()),
+    )
+  })
+  await Promise.race([poll, end])
+  clearTimeout(timer)
+}
