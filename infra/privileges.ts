@@ -84,7 +84,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
     ],
     schedule: [
       allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'), main.tableArn),
-      allow('FindDue', tableActions('Query'), due),
+      allow('FindDue', tableActions('Query'), [due, listing]),
       announce,
       ringForSend,
       askForPoll,
@@ -93,9 +93,14 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ...consume('ReceivePolls', poll),
       allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'), main.tableArn),
       allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'), secrets.tableArn),
+      // To count what is stored against what lies in a mailbox.
+      allow('ListMain', tableActions('Query'), listing),
       wrapTokens,
       readOAuthApps,
       allow('WriteMail', 's3:PutObject', inboundMail),
+      // After a crash between a message's row and its event.
+      allow('ReadMail', 's3:GetObject', inboundMail),
+      tellMissingMail,
       announce,
       ringForSend,
     ],
