@@ -29,6 +29,10 @@ const configurationSchema = z.strictObject({
       }),
     ])
     .default({ type: 'iam' }),
+  /** KMS keys whose certificates OAuth apps sign in with: those named as `signingKey.kmsKeyArn` in the OAuthApps secret. */
+  clientKeyArns: z.array(z.string().startsWith('arn:')).default([]),
+  /** Audiences of OAuth apps that trust this account's roles: those named as `federated.audience`. */
+  federatedAudiences: z.array(z.string().min(1)).default([]),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })

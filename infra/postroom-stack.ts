@@ -85,6 +85,8 @@ export class PostroomStack extends Stack {
       outbound: outbound.main,
       outboundDeadLetters: outbound.deadLetters,
       poll: poll.main,
+      clientKeyArns: configuration.clientKeyArns,
+      federatedAudiences: configuration.federatedAudiences,
     })
     const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
     const announcing = { eventsTopicArn: events.topicArn }
@@ -227,6 +229,12 @@ export class PostroomStack extends Stack {
       stage.node.addDependency(route)
     }
 
+    if (configuration.federatedAudiences.length > 0) {
+      new CfnOutput(this, 'FederatedSubjects', {
+        value: [connect, send, fetch].map(fn => fn.role?.roleArn ?? '').join(' '),
+        description: 'Each is the subject of a federated credential of the OAuth app',
+      })
+    }
     new CfnOutput(this, 'Url', { value: publicUrl, description: 'Origin of connect pages and API' })
     new CfnOutput(this, 'OutboundQueueUrl', {
       value: outbound.main.queueUrl,

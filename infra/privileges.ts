@@ -24,6 +24,10 @@ export interface Things {
   outbound: IQueue
   outboundDeadLetters: IQueue
   poll: IQueue
+  /** KMS keys that OAuth apps sign in with. */
+  clientKeyArns: string[]
+  /** Audiences of OAuth apps that trust the functions' roles. */
+  federatedAudiences: string[]
 }
 
 /** One statement per thing a function touches, so that taking one away breaks exactly what it was for. */
@@ -52,6 +56,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'), secrets.tableArn),
       wrapTokens,
       readOAuthApps,
+      ...proveOAuthApp(things),
       announce,
       ringForSend,
       askForPoll,
@@ -76,6 +81,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem'), secrets.tableArn),
       wrapTokens,
       readOAuthApps,
+      ...proveOAuthApp(things),
       allow('WriteMail', 's3:PutObject', outboundMail),
       allow('ReadMail', 's3:GetObject', outboundMail),
       tellMissingMail,
@@ -97,6 +103,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       allow('ListMain', tableActions('Query'), listing),
       wrapTokens,
       readOAuthApps,
+      ...proveOAuthApp(things),
       allow('WriteMail', 's3:PutObject', inboundMail),
       // After a crash between a message's row and its event.
       allow('ReadMail', 's3:GetObject', inboundMail),
@@ -105,6 +112,18 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ringForSend,
     ],
   }
+}
+
+/** What proves to a provider which OAuth app we are, where that is no client secret (channel/client-credential.ts). */
+function proveOAuthApp({ clientKeyArns, federatedAudiences }: Things): PolicyStatement[] {
+  const sign = allow('SignAsOAuthApp', 'kms:Sign', clientKeyArns, {
+    StringEquals: { 'kms:SigningAlgorithm': 'RSASSA_PSS_SHA_256' },
+  })
+  // The action knows no resources: https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_providers_outbound_policies.html
+  const identify = allow('IdentifyAsOAuthApp', 'sts:GetWebIdentityToken', '*', {
+    'ForAllValues:StringEquals': { 'sts:IdentityTokenAudience': federatedAudiences },
+  })
+  return [...(clientKeyArns.length > 0 ? [sign] : []), ...(federatedAudiences.length > 0 ? [identify] : [])]
 }
 
 function allow(

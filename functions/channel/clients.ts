@@ -7,6 +7,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { openAppBreaker } from './app-breaker.ts'
+import { openClientCredentials } from './client-credential.ts'
 import { readEnvironment } from './environment.ts'
 import { type Events, openEvents } from './events.ts'
 import { PostroomError } from './faults.ts'
@@ -57,10 +58,16 @@ export function providers(): Providers {
 export function secretServices({ main, events }: { main: Table; events: Events }) {
   const secrets = openTable(new DynamoDBClient({}), readEnvironment('secretsTable'))
   const now = Date.now
-  const seal = openSeal({ kms: new KMSClient({}), keyArn: readEnvironment('tokenKeyArn'), secrets, now })
+  const kms = new KMSClient({})
+  const seal = openSeal({ kms, keyArn: readEnvironment('tokenKeyArn'), secrets, now })
   const apps = openOAuthApps({
     client: new SecretsManagerClient({}),
     secretArn: readEnvironment('oauthAppsSecretArn'),
+    credentials: openClientCredentials({
+      kms,
+      sts: async () => new (await import('@aws-sdk/client-sts')).STSClient({}),
+      now,
+    }),
     now,
   })
   const grants = openGrants({ secrets, seal, now })

@@ -450,6 +450,12 @@ export const faults = {
   ),
 
   // Ourselves
+  app_credential_unavailable: row(
+    503,
+    'operator',
+    'retry',
+    'KMS or STS did not give what proves to the provider which OAuth app we are.',
+  ),
   configuration_invalid: row(500, 'operator', 'refuse', 'Postroom is not configured rightly.'),
   secret_unreadable: row(500, 'operator', 'park', 'A stored secret does not open with its key.'),
   stored_item_invalid: row(500, 'operator', 'park', 'A stored item does not have the shape it must have.'),

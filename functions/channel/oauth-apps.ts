@@ -1,13 +1,16 @@
 /** Reads the OAuth apps' credentials from Secrets Manager; the only file that does. */
 
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import type { ClientCredentials } from './client-credential.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
-import { type OAuthApp, oauthAppsSchema } from './provider.ts'
+import { type ConfiguredApp, type OAuthApp, oauthAppsSchema } from './provider.ts'
 
 export interface OAuthApps {
   /** @throws PostroomError `configuration_invalid` if the secret is not readable or has no such app */
   get(provider: string): Promise<OAuthApp>
+  /** How all are configured, by provider. Holds secrets: nothing of it may be shown as it is. */
+  all(): Promise<Record<string, ConfiguredApp>>
 }
 
 /** A rotated client secret is in use everywhere after this long. */
@@ -16,12 +19,13 @@ const cacheMs = 5 * 60_000
 export function openOAuthApps(services: {
   client: SecretsManagerClient
   secretArn: string
+  credentials: ClientCredentials
   now(): number
 }): OAuthApps {
-  const { client, secretArn, now } = services
-  let cached: { apps: Promise<Record<string, OAuthApp>>; untilMs: number } | undefined
+  const { client, secretArn, credentials, now } = services
+  let cached: { apps: Promise<Record<string, ConfiguredApp>>; untilMs: number } | undefined
 
-  async function load(): Promise<Record<string, OAuthApp>> {
+  async function load(): Promise<Record<string, ConfiguredApp>> {
     const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: secretArn }))
     try {
       return parseInput(oauthAppsSchema, JSON.parse(SecretString ?? ''), 'configuration_invalid')
@@ -36,20 +40,28 @@ export function openOAuthApps(services: {
     }
   }
 
+  function all(): Promise<Record<string, ConfiguredApp>> {
+    if (cached && cached.untilMs > now()) return cached.apps
+    const apps = load()
+    cached = { apps, untilMs: now() + cacheMs }
+    apps.catch(() => {
+      cached = undefined
+    })
+    return apps
+  }
+
   return {
+    all,
+
     async get(provider) {
-      if (!cached || cached.untilMs <= now()) {
-        const apps = load()
-        cached = { apps, untilMs: now() + cacheMs }
-        apps.catch(() => {
-          cached = undefined
-        })
+      const app = (await all())[provider]
+      if (app) {
+        const { clientId, tenant } = app
+        return { clientId, tenant, authenticate: credentials.of(app) }
       }
-      const app = (await cached.apps)[provider]
-      if (app) return app
       throw new PostroomError('configuration_invalid', {
         errors: [
-          { field: `OAuthApps.${provider}`, rule: 'must hold clientId and clientSecret', found: 'nothing' },
+          { field: `OAuthApps.${provider}`, rule: 'must hold clientId and a credential', found: 'nothing' },
         ],
       })
     },

@@ -65,10 +65,9 @@ export async function revokeToken(
   token: string,
 ): Promise<void> {
   if (!entry.revocationEndpoint) return
-  const { clientId, clientSecret } = app
   const response = await post(entry.revocationEndpoint, {
-    client_id: clientId,
-    client_secret: clientSecret,
+    client_id: app.clientId,
+    ...(await app.authenticate(entry.revocationEndpoint)),
     token,
   })
   if (!response.ok && response.status !== 400) throw refusal(response, false)
@@ -76,9 +75,10 @@ export async function revokeToken(
 
 async function call(request: TokenRequest, form: Record<string, string>): Promise<TokenAnswer> {
   const { entry, app, tenantId } = request
-  const response = await post(tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant), {
+  const endpoint = tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant)
+  const response = await post(endpoint, {
     client_id: app.clientId,
-    client_secret: app.clientSecret,
+    ...(await app.authenticate(endpoint)),
     ...form,
   })
   if (!response.ok) throw refusal(response, form.grant_type === 'authorization_code')

@@ -1,6 +1,6 @@
 /** KMS and Secrets Manager on this machine: the few operations Postroom calls, in AWS JSON 1.1. */
 
-import { randomBytes } from 'node:crypto'
+import { constants, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import { isObject, type JsonObject, numberOf, objectOf, parseJson, textOf } from './json-shape.ts'
 import { seal, sealingKeyId, unseal } from './key-seal.ts'
@@ -11,6 +11,8 @@ export interface KeysAndSecretsOptions {
   port: number
   masterKey: Buffer
   keyArns: string[]
+  /** Private RSA keys by the ARN of the KMS key they stand for: for signing only. */
+  signingKeys?: Map<string, KeyObject>
   /** Value of each secret by its ARN. */
   secrets: Map<string, string>
 }
@@ -106,6 +108,19 @@ function operationsOf(
         throw new ServiceError('IncorrectKeyException')
       }
       return { KeyId: arn, Plaintext: plain.toString('base64') }
+    },
+    'TrentService.Sign': input => {
+      const arn = textOf(input.KeyId) ?? ''
+      const key = options.signingKeys?.get(arn)
+      if (!key) throw new ServiceError('NotFoundException')
+      if (input.SigningAlgorithm !== 'RSASSA_PSS_SHA_256') throw new ServiceError('InvalidKeyUsageException')
+      const { RSA_PKCS1_PSS_PADDING: padding, RSA_PSS_SALTLEN_DIGEST: saltLength } = constants
+      const signature = sign('sha256', bytesOf(input.Message), { key, padding, saltLength })
+      return {
+        KeyId: arn,
+        Signature: signature.toString('base64'),
+        SigningAlgorithm: input.SigningAlgorithm,
+      }
     },
     'secretsmanager.GetSecretValue': input => {
       const arn = textOf(input.SecretId) ?? ''

@@ -46,7 +46,7 @@ test('a refresh asks with form, secret and all scopes, and reads the whole answe
     grant_type: 'refresh_token',
     refresh_token: refreshToken,
     client_id: testApp.clientId,
-    client_secret: testApp.clientSecret,
+    client_secret: 'client-secret-of-this-test',
     scope: requestTo(endpoint.url).entry.scopes.join(' '),
   })
 })

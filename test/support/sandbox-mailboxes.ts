@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { bySecret } from '../../functions/channel/client-credential.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { mergeProviders, type Providers } from '../../functions/channel/provider.ts'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
@@ -79,8 +80,9 @@ export function useSandbox(): SandboxMailboxes {
       return {
         get: async (id: string) => {
           const { clientId, clientSecret } = id === 'google' ? apps.google : apps.microsoft
-          return { clientId, clientSecret, tenant: 'common' }
+          return { clientId, tenant: 'common', authenticate: bySecret(clientSecret) }
         },
+        all: async () => ({}),
       }
     },
 

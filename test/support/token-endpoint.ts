@@ -28,6 +28,8 @@ export interface TokenEndpoint {
   script: (ScriptedAnswer | 'drop' | 'lose')[]
   /** What every request gets once the script has ended, for as long as this is set. */
   always: ScriptedAnswer | undefined
+  /** Looks at what proves the client: false is answered as `invalid_client`. */
+  knowsClient: (form: URLSearchParams) => Promise<boolean>
   /** A used refresh token stays valid beside the new one, as at Microsoft. */
   keepsOld: boolean
   /** Runs before each answer. */
@@ -48,6 +50,11 @@ export const revoked: ScriptedAnswer = {
   body: { error: 'invalid_grant', error_codes: [50173], error_description: 'AADSTS50173: It was revoked.' },
 }
 
+const unknownClient: ScriptedAnswer = {
+  status: 401,
+  body: { error: 'invalid_client', error_codes: [700027], error_description: 'AADSTS700027: Not verified.' },
+}
+
 /** Starts one that ends with the test. */
 export async function startTokenEndpoint(): Promise<TokenEndpoint> {
   const valid = new Set<string>()
@@ -62,7 +69,8 @@ export async function startTokenEndpoint(): Promise<TokenEndpoint> {
     endpoint.requests.push(form)
     endpoint.paths.push(request.url ?? '')
     await endpoint.beforeAnswer()
-    const scripted = endpoint.script.shift() ?? endpoint.always
+    const stranger = (await endpoint.knowsClient(form)) ? undefined : unknownClient
+    const scripted = stranger ?? endpoint.script.shift() ?? endpoint.always
     if (scripted === 'lose') answerTo(form)
     if (scripted === 'drop' || scripted === 'lose') request.socket.destroy()
     else reply(response, scripted ?? answerTo(form))
@@ -97,6 +105,7 @@ export async function startTokenEndpoint(): Promise<TokenEndpoint> {
     paths: [],
     script: [],
     always: undefined,
+    knowsClient: async () => true,
     keepsOld: false,
     beforeAnswer: async () => {},
     answer: {},

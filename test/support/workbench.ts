@@ -4,6 +4,7 @@ import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
+import { bySecret } from '../../functions/channel/client-credential.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
@@ -65,9 +66,12 @@ export function recordQueues(): RecordedQueues {
 
 export const testApp: OAuthApp = {
   clientId: 'client-of-this-test',
-  clientSecret: 'client-secret-of-this-test',
   tenant: 'common',
+  authenticate: bySecret('client-secret-of-this-test'),
 }
+
+/** One app for every provider. */
+const testApps: OAuthApps = { get: async () => testApp, all: async () => ({}) }
 
 export interface WorkbenchOptions {
   providers: Providers
@@ -78,7 +82,7 @@ export interface WorkbenchOptions {
 export type Workbench = ReturnType<typeof openWorkbench>
 
 export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
-  const { providers, clock = openClock(), apps = { get: async () => testApp } } = options
+  const { providers, clock = openClock(), apps = testApps } = options
   const { now } = clock
   const main = openTable(stores.dynamodb, stores.mainTable)
   const secrets = openTable(stores.dynamodb, stores.secretsTable)
