@@ -12,6 +12,11 @@ export interface SynthesizeOptions {
   folder: string
   /** Synthesizes even if nothing changed. */
   force?: boolean
+  /**
+   * The template alone, without the functions' code: for whoever needs the tables only. It is made anew when
+   * the stacks change, not when a function does.
+   */
+  withoutCode?: boolean
   /** Told once, and only if there is something to wait for. */
   progress?(text: string): void
 }
@@ -27,8 +32,9 @@ const stampFile = '.sources'
  * @returns the folder
  * @throws LocalError with what the child wrote if the app cannot be synthesized
  */
-export async function synthesize({ folder, force = false, progress }: SynthesizeOptions): Promise<string> {
-  const digest = await digestSources()
+export async function synthesize(options: SynthesizeOptions): Promise<string> {
+  const { folder, force = false, withoutCode = false, progress } = options
+  const digest = await digestSources(withoutCode)
   if (!force && (await stampOf(folder)) === digest) return folder
 
   progress?.('Bundling the functions; this takes a few seconds and happens only after a change.')
@@ -36,8 +42,10 @@ export async function synthesize({ folder, force = false, progress }: Synthesize
   const stale = `${folder}.${process.pid}.old`
   await mkdir(dirname(folder), { recursive: true })
   try {
-    await runApp(fresh)
+    await runApp(fresh, withoutCode)
     await writeFile(join(fresh, stampFile), digest)
+    // Another process was quicker, and may run from it by now.
+    if (!force && (await stampOf(folder)) === digest) return folder
     await rename(folder, stale).catch(() => {}) // absent at the first run
     await rename(fresh, folder).catch(async error => {
       // Another process was quicker; what it made serves as well if it is of the same sources.
@@ -54,11 +62,15 @@ async function stampOf(folder: string): Promise<string | undefined> {
 }
 
 /** Covers all that decides what is synthesized: functions, the CDK app, its configuration, the packages' versions. */
-async function digestSources(): Promise<string> {
+async function digestSources(withoutCode: boolean): Promise<string> {
   const functions = await readdir(join(root, 'functions'), { recursive: true, withFileTypes: true })
   const infra = await readdir(join(root, 'infra'))
+  const tableNames = join(root, 'functions', 'channel', 'table-names.ts')
   const files = [
-    ...functions.filter(entry => entry.isFile()).map(entry => join(entry.parentPath, entry.name)),
+    ...functions
+      .filter(entry => entry.isFile())
+      .map(entry => join(entry.parentPath, entry.name))
+      .filter(file => !withoutCode || file === tableNames),
     ...infra.filter(name => name.endsWith('.ts')).map(name => join(root, 'infra', name)),
     join(root, 'package-lock.json'),
     join(root, 'cdk.json'),
@@ -71,14 +83,19 @@ async function digestSources(): Promise<string> {
   return hash.digest('hex')
 }
 
-async function runApp(outputFolder: string): Promise<void> {
+async function runApp(outputFolder: string, withoutCode: boolean): Promise<void> {
   const child = spawn(
     process.execPath,
     ['--experimental-strip-types', '--disable-warning=ExperimentalWarning', join(root, 'infra', 'app.ts')],
     {
       cwd: root,
       stdio: ['ignore', 'ignore', 'pipe'],
-      env: { ...process.env, CDK_OUTDIR: outputFolder },
+      env: {
+        ...process.env,
+        CDK_OUTDIR: outputFolder,
+        // CDK's own switch: of no stack the code is bundled.
+        ...(withoutCode && { CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [] }) }),
+      },
     },
   )
   // A child must not outlive us, and 'exit' is the last moment to see to it.

@@ -9,6 +9,7 @@ import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import { type Cloud, startCloud } from '../../infra/local/cloud.ts'
 import { freePort } from '../../infra/local/free-port.ts'
+import { synthesize } from '../../infra/local/synthesize.ts'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import { personas } from '../../infra/sandbox/personas.ts'
 import { type Sandbox, startSandbox } from '../../infra/sandbox/sandbox.ts'
@@ -223,7 +224,7 @@ async function start(
 
   const microsoft = { ...sandbox.providers.microsoft, imap: imapOf(dovecot), smtp: smtpOf(postfix) }
   const cloud = await startCloud({
-    assembly: assemblyFolder,
+    assembly: await synthesize({ folder: assemblyFolder }),
     folder: await place('cloud'),
     port,
     apiKey,

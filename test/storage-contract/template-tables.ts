@@ -4,12 +4,12 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { openTable } from '../../functions/channel/table.ts'
 import { ensureTable } from '../../infra/local/tables.ts'
 import { plainName, readAssembly, region } from '../../infra/local/template.ts'
-import { assemblyFolder } from '../support/cache.ts'
+import { templateFolder } from '../support/cache.ts'
 import type { Tables } from './tables-under-test.ts'
 
 /** @param endpoint origin of an engine that has neither table yet */
 export async function makeTemplateTables(endpoint: string): Promise<Tables & { close(): void }> {
-  const { resources } = await readAssembly(assemblyFolder)
+  const { resources } = await readAssembly(templateFolder)
   const client = new DynamoDBClient({
     endpoint,
     region,
