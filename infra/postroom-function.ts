@@ -1,10 +1,11 @@
 /** A Lambda with the defaults of this house: Node 24 on arm64, one ESM bundle, its own log group. */
 
+import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Aws, Duration, Stack } from 'aws-cdk-lib'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, LoggingFormat, RecursiveLoop, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import { type ICommandHooks, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
@@ -18,6 +19,8 @@ export interface PostroomFunctionProps {
   timeoutSeconds: number
   memoryMegabytes: number
   environment: Partial<Record<EnvironmentName, string>>
+  /** File of the folder that runs in worker threads, without its ending: it gets a bundle of its own, beside the function's. */
+  worker?: string
 }
 
 /** CommonJS inside an ESM bundle (the AWS SDK, the mail libraries) still calls `require`. */
@@ -59,6 +62,7 @@ export class PostroomFunction extends NodejsFunction {
         // The SDK is bundled and pinned: what was tested is what runs, here and on AWS.
         externalModules: [],
         banner: requireBanner,
+        ...(props.worker && { commandHooks: bundleBeside(`functions/${props.folder}/${props.worker}`) }),
       },
       awsSdkConnectionReuse: false,
       tracing: Tracing.ACTIVE,
@@ -76,4 +80,19 @@ function mayWriteTo(logGroup: LogGroup): PolicyStatement {
     actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
     resources: [logGroup.logGroupArn],
   })
+}
+
+/** CDK bundles one file for a function; a worker thread needs another. */
+function bundleBeside(source: string): ICommandHooks {
+  return {
+    beforeBundling: () => [],
+    beforeInstall: () => [],
+    afterBundling: (inputDir, outputDir) => [
+      [
+        `npx --no-install esbuild "${inputDir}/${source}.ts" --outfile="${outputDir}/${basename(source)}.mjs"`,
+        '--bundle --minify --platform=node --format=esm --target=node24 --main-fields=module,main --log-level=warning',
+        `--banner:js="${requireBanner}"`,
+      ].join(' '),
+    ],
+  }
 }

@@ -121,6 +121,7 @@ export class PostroomStack extends Stack {
     const fetch = new PostroomFunction(this, 'Fetch', {
       folder: 'fetch',
       may: may.fetch,
+      worker: 'parse-worker',
       timeoutSeconds: fetchTimeoutSeconds,
       memoryMegabytes: 512,
       environment: { ...tables, ...announcing, ...tokens, ...ringing, ...polling },

@@ -105,8 +105,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       readOAuthApps,
       ...proveOAuthApp(things),
       allow('WriteMail', 's3:PutObject', inboundMail),
-      // After a crash between a message's row and its event.
-      allow('ReadMail', 's3:GetObject', inboundMail),
+      // After a crash between a message's row and its event, to parse it anew, and to tell of a mail that bounced.
+      allow('ReadMail', 's3:GetObject', [inboundMail, outboundMail]),
       tellMissingMail,
       announce,
       ringForSend,

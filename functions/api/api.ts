@@ -14,6 +14,7 @@ import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import { findRoute, type Route } from '../channel/route.ts'
@@ -55,6 +56,7 @@ function buildServices(): ApiServices {
     messages: openMessages({ main, mail }),
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
+    loopBrake: openLoopBrake({ main, now }),
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
     health: openHealth({ channels, events, now }),

@@ -1,7 +1,8 @@
-/** Calls about messages: send, list, read, the raw bytes, attachments, retry, cancel. */
+/** Calls about messages: send, list, read, the raw bytes, attachments, retry, cancel, parse anew. */
 
 import { z } from 'zod'
 import { accept } from '../channel/accept.ts'
+import { fitting } from '../channel/event-message.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { type HttpAnswer, json } from '../channel/http.ts'
 import { log } from '../channel/log.ts'
@@ -14,6 +15,9 @@ import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()
+
+/** Lambda gives back 6 MB at most, in which every quote and line end of a body takes two bytes. */
+const answerBytes = 2_500_000
 
 const listQuery = z.strictObject({
   direction: z.enum(['inbound', 'outbound'], { message: 'must be inbound or outbound' }),
@@ -58,6 +62,7 @@ export const messageRoutes = [
         'message_too_large',
         'channel_not_found',
         'channel_disconnected',
+        'loop_braked',
       ],
     },
     async ({ request, body, parameters, services }) => {
@@ -83,7 +88,8 @@ export const messageRoutes = [
       const { direction, cursor, limit } = query
       const channel = await services.channels.get(parameters.id ?? '')
       const page = await services.messages.list({ channelId: channel.id, direction, after: cursor, limit })
-      const messages = await Promise.all(page.items.map(message => present(message, services)))
+      const share = Math.floor(answerBytes / Math.max(1, page.items.length))
+      const messages = await Promise.all(page.items.map(message => present(message, services, share)))
       return json(200, { messages, cursor: writeCursor(page.after) })
     },
   ),
@@ -132,6 +138,28 @@ export const messageRoutes = [
 
   route(
     {
+      method: 'POST',
+      path: '/v1/messages/{id}/reparse',
+      operationId: 'reparseMessage',
+      summary: 'Has a received mail parsed once more, from its stored bytes. It stays the same message.',
+      answer: { status: 202, body: z.object({ id: z.string() }) },
+      faults: ['message_not_found', 'message_not_parsable'],
+    },
+    async ({ parameters, services }) => {
+      const { id, direction } = await services.messages.get(parameters.id ?? '')
+      if (direction !== 'inbound') {
+        throw new PostroomError('message_not_parsable', {
+          errors: [{ field: 'direction', rule: 'must be inbound', found: direction }],
+        })
+      }
+      // fetch holds the parser, and its queue is the way there.
+      await services.queues.reparse(id)
+      return json(202, { id })
+    },
+  ),
+
+  route(
+    {
       method: 'GET',
       path: '/v1/messages/{id}/raw',
       operationId: 'getRawMessage',
@@ -172,8 +200,8 @@ export const messageRoutes = [
   ),
 ]
 
-async function present(message: Message, { messages }: ApiServices) {
-  return presentMessage(message, await messages.readContent(message.contentKey))
+async function present(message: Message, { messages }: ApiServices, limitBytes = answerBytes) {
+  return fitting(presentMessage(message, await messages.readContent(message.contentKey)), limitBytes)
 }
 
 /** Mail is hostile: no browser may take it for a page of ours. RFC 6266 for the name, RFC 8187 for its letters. */
@@ -182,7 +210,7 @@ function download(bytes: Uint8Array, contentType: string, filename: string): Htt
     statusCode: 200,
     headers: {
       'content-type': contentType,
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename).replace(/['()*]/g, '_')}`,
+      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename.toWellFormed()).replace(/['()*]/g, '_')}`,
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
     },

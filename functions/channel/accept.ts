@@ -6,6 +6,7 @@ import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'
 import { derivedId, randomId } from './identifiers.ts'
 import { parseInput } from './input.ts'
+import type { LoopBrake } from './loop-brake.ts'
 import { type MailStore, mailKeys } from './mail-store.ts'
 import { idempotencyKeySchema, type MessageDocument, messageDocumentSchema } from './message-document.ts'
 import type { Address, Messages, OutboundMessage } from './messages.ts'
@@ -18,6 +19,7 @@ export interface AcceptServices {
   messages: Messages
   outbox: Outbox
   threads: Threads
+  loopBrake: LoopBrake
   mail: MailStore
   providers: Providers
   now(): number
@@ -39,7 +41,7 @@ interface AcceptRequest {
 
 /**
  * @throws PostroomError `request_invalid`, `idempotency_key_missing`, `idempotency_conflict`,
- *   `message_too_large`, `channel_disconnected`
+ *   `message_too_large`, `channel_disconnected`, `loop_braked`
  */
 export async function accept(request: AcceptRequest, services: AcceptServices): Promise<OutboundMessage> {
   const { channel } = request
@@ -52,12 +54,22 @@ export async function accept(request: AcceptRequest, services: AcceptServices): 
   if (known) return sameOrConflict(known, documentHash)
   if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
 
+  if (document.automatic) await services.loopBrake.check(channel.id, recipientsOf(document))
   const message = await freeze({ id, channel, document, documentHash }, services)
   await services.outbox.point(message, message.sendAt ?? message.acceptedAt)
   if (!(await services.messages.create(message))) {
     return sameOrConflict(await services.messages.get(id), documentHash)
   }
+  if (document.automatic) {
+    for (const { address } of recipientsOf(document)) await services.loopBrake.count(channel.id, address)
+  }
   return message
+}
+
+function recipientsOf(document: MessageDocument) {
+  return (['to', 'cc', 'bcc'] as const).flatMap(field =>
+    document[field].map(({ address }, index) => ({ field: `${field}.${index}.address`, address })),
+  )
 }
 
 /** @throws PostroomError `idempotency_key_missing`, `request_invalid` */

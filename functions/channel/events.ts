@@ -19,6 +19,7 @@ const eventTypes = [
   'message.uncertain',
   'message.failed',
   'message.rejected',
+  'message.bounced',
   'mailbox.reset',
   'app.fault',
 ] as const

@@ -77,6 +77,13 @@ export const faults = {
   channel_not_usable: row(409, 'app', 'refuse', 'The channel has no working sign-in to do this with.'),
   message_not_retryable: row(409, 'app', 'refuse', 'Only a failed or uncertain message can be retried.'),
   message_not_cancellable: row(409, 'app', 'refuse', 'The message is already on its way or done.'),
+  loop_braked: row(
+    409,
+    'app',
+    'refuse',
+    'This mailbox and a recipient have answered each other automatically too often within minutes.',
+  ),
+  message_not_parsable: row(409, 'app', 'refuse', 'Only a received message can be parsed again.'),
   channel_disconnected: row(409, 'app', 'refuse', 'The channel was disconnected.'),
 
   // What a browser brought us

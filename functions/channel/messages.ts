@@ -31,6 +31,22 @@ const faultSchema = z.object({
   evidence: z.string().nullable(),
 })
 
+/** What a report said about one recipient of a mail of ours (functions/fetch/bounces.ts checks whose it is). */
+const bounceSchema = z.object({
+  /** `complaint`: the recipient, or their provider, called it spam. */
+  kind: z.enum(['bounce', 'complaint']),
+  /** null where the report names nobody, and the mail went to several. */
+  recipient: z.string().nullable(),
+  /** RFC 3463, such as 5.1.1. */
+  status: z.string().nullable(),
+  isPermanent: z.boolean(),
+  diagnostic: z.string().nullable(),
+  /** The received message that says so. */
+  reportId: z.string(),
+  reportedAt: z.string(),
+})
+export type Bounce = z.infer<typeof bounceSchema>
+
 const shared = {
   id: z.string(),
   accountId: z.string(),
@@ -69,6 +85,9 @@ const outboundSchema = z.object({
   /** The Message-ID the provider says it gave the mail, where it says so. */
   providerMessageId: z.string().nullable(),
   rejectedRecipients: z.array(z.object({ address: z.string(), response: z.string() })),
+  bounces: z.array(bounceSchema).optional(),
+  /** Grows with `bounces`: of two reports that come together, neither overwrites the other. */
+  bounceCount: z.int().optional(),
 })
 
 const inboundSchema = z.object({
@@ -81,6 +100,13 @@ const inboundSchema = z.object({
   folder: z.string(),
   uid: z.int(),
   uidValidity: z.string(),
+  /** Why no program should answer it, and which header says so; null: a person seems to have written it. */
+  automatic: z.object({ kind: z.string(), evidence: z.string() }).nullable().default(null),
+  listId: z.string().nullable().default(null),
+  /** It comes from this very mailbox: a copy to oneself, or a mail of ours that came back. */
+  isFromSelf: z.boolean().default(false),
+  /** What it reports about a mail. `about` is our message, if it is one of this channel. */
+  report: z.object({ kind: z.string(), about: z.string().nullable() }).nullable().default(null),
 })
 
 const messageSchema = z.discriminatedUnion('direction', [outboundSchema, inboundSchema])
@@ -93,19 +119,27 @@ export type Message = OutboundMessage | InboundMessage
 const contentSchema = z.object({
   text: z.string().nullable(),
   html: z.string().nullable(),
+  /** HTML a page may show; null where there is none, or where it could not be made safe. */
+  htmlSanitized: z.string().nullable().default(null),
+  /** What the sender wrote in this mail, apart from what was quoted and signed. */
+  reply: z.string().nullable().default(null),
+  quoted: z.string().nullable().default(null),
+  signature: z.string().nullable().default(null),
   attachments: z.array(
     z.object({
       filename: z.string(),
       contentType: z.string(),
       sizeBytes: z.int(),
       contentId: z.string().nullable(),
+      /** `inline`: shown within the text, as a picture is. */
+      disposition: z.enum(['inline', 'attachment']).default('attachment'),
       key: z.string(),
     }),
   ),
 })
 
 export type MessageContent = z.infer<typeof contentSchema>
-const noContent: MessageContent = { text: null, html: null, attachments: [] }
+const noContent = contentSchema.parse({ text: null, html: null, attachments: [] })
 
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
 const idLengthLimit = 128
@@ -124,6 +158,8 @@ export interface Messages {
     change: Partial<OutboundMessage>,
     condition?: Condition,
   ): Promise<OutboundMessage | undefined>
+  /** For a mail that is read once more. */
+  changeReceived(id: string, change: Partial<InboundMessage>): Promise<void>
   /** Newest first. */
   list(query: {
     channelId: string
@@ -131,7 +167,7 @@ export interface Messages {
     after: string | undefined
     limit: number
   }): Promise<PageOf<Message>>
-  writeContent(contentKey: string, content: MessageContent): Promise<void>
+  writeContent(contentKey: string, content: z.input<typeof contentSchema>): Promise<void>
   readContent(contentKey: string): Promise<MessageContent>
 }
 
@@ -171,6 +207,10 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
       return item && readItem(outboundSchema, item)
     },
 
+    async changeReceived(id, change) {
+      await main.update(messageKey(id), { set: change }, { equals: { direction: 'inbound' } })
+    },
+
     async list({ channelId, direction, after, limit }) {
       const keys = await main.listing(listOf(channelId, direction), { after, limit, descending: true })
       const items = await main.getMany(keys.items)
@@ -188,7 +228,14 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
   }
 }
 
+/** Where the answer has no room for all of a message. */
+const shortened = {
+  truncated: z.array(z.string()).default([]).describe('Fields that are shorter here than in the message.'),
+  attachmentCount: z.int().optional().describe('How many there are, where not all are listed.'),
+}
+
 const shownContent = {
+  ...shortened,
   text: z.string().nullable(),
   html: z.string().nullable().describe('As the sender wrote it: hostile until sanitized.'),
   attachments: z.array(
@@ -199,9 +246,12 @@ const shownContent = {
 /** What an app sees. Storage keys and bookkeeping stay inside. */
 export const messageDocumentSchemas = {
   outbound: outboundSchema
-    .omit({ rawKey: true, contentKey: true, documentHash: true, bodyStarted: true })
-    .extend(shownContent),
-  inbound: inboundSchema.omit({ rawKey: true, contentKey: true }).extend(shownContent),
+    .omit({ rawKey: true, contentKey: true, documentHash: true, bodyStarted: true, bounceCount: true })
+    .extend({ ...shownContent, bounces: z.array(bounceSchema).default([]) }),
+  inbound: inboundSchema.omit({ rawKey: true, contentKey: true }).extend({
+    ...shownContent,
+    ...contentSchema.pick({ htmlSanitized: true, reply: true, quoted: true, signature: true }).shape,
+  }),
 }
 
 export function presentMessage(message: Message, content: MessageContent) {

@@ -26,6 +26,9 @@ export const forgetSchema = z.strictObject({
   }),
 })
 
+/** A stored mail that somebody wants parsed once more. */
+export const reparseSchema = z.strictObject({ reparse: z.strictObject({ messageId: z.string().min(1) }) })
+
 export interface PollBatch {
   channelIds: string[]
   /** Minutes, in the same order. */
@@ -34,6 +37,7 @@ export interface PollBatch {
 }
 
 export interface Queues {
+  reparse(messageId: string): Promise<void>
   forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
   ring(channelId: string): Promise<void>
   /** Batches for `fetch`. */
@@ -67,6 +71,11 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
   return {
     async forget(grant) {
       const body: z.infer<typeof forgetSchema> = { forget: grant }
+      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
+    },
+
+    async reparse(messageId) {
+      const body: z.infer<typeof reparseSchema> = { reparse: { messageId } }
       await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 

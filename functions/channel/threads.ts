@@ -1,4 +1,4 @@
-/** Threads: which conversation a mail belongs to, found by the Message-IDs it refers to. */
+/** Threads: which conversation a mail belongs to, found by the Message-IDs it refers to, else by the provider's own mark. */
 
 import { z } from 'zod'
 import { derivedId } from './identifiers.ts'
@@ -21,14 +21,19 @@ const entryKey = (channelId: string, messageId: string) => ({
   sk: `MESSAGE_ID#${derivedId('mid', messageId)}`,
 })
 
+interface Referring {
+  messageId: string
+  inReplyTo: string | null
+  references: string[]
+  /** What the provider calls the conversation, such as Exchange's Thread-Index: only where no ancestor is known. */
+  conversation?: string | null
+}
+
 export interface Threads {
   /** What we know of one Message-ID in this channel. */
   find(channelId: string, messageId: string): Promise<ThreadEntry | undefined>
   /** @returns the thread of the nearest ancestor we know; else one derived from the oldest ancestor named */
-  threadOf(
-    channelId: string,
-    mail: { messageId: string; inReplyTo: string | null; references: string[] },
-  ): Promise<string>
+  threadOf(channelId: string, mail: Referring): Promise<string>
   /** From now on, mails that refer to this Message-ID join its thread. The first to use an id keeps it. */
   remember(channelId: string, entry: ThreadEntry): Promise<void>
 }
@@ -40,12 +45,19 @@ export function openThreads({ main }: { main: Table }): Threads {
       return item && readItem(entrySchema, item)
     },
 
-    async threadOf(channelId, { messageId, inReplyTo, references }) {
+    async threadOf(channelId, { messageId, inReplyTo, references, conversation = null }) {
       const ancestors = [...new Set([inReplyTo, ...references.toReversed()])].filter(id => id !== null)
-      const known = await main.getMany(ancestors.slice(0, lookUpLimit).map(id => entryKey(channelId, id)))
+      const marks = [...ancestors.slice(0, lookUpLimit), ...(conversation === null ? [] : [conversation])]
+      const known = await main.getMany(marks.map(mark => entryKey(channelId, mark)))
       const nearest = known.find(item => item !== undefined)
-      if (nearest) return readItem(entrySchema, nearest).threadId
-      return derivedId('th', channelId, references[0] ?? inReplyTo ?? messageId)
+      const threadId = nearest
+        ? readItem(entrySchema, nearest).threadId
+        : derivedId('th', channelId, references[0] ?? inReplyTo ?? messageId)
+      if (conversation !== null && known.at(-1) === undefined) {
+        const entry = { threadId, id: '', messageId: conversation, references: [] }
+        await main.put({ ...entryKey(channelId, conversation), ...entry }, { exists: false })
+      }
+      return threadId
     },
 
     async remember(channelId, entry) {

@@ -1,4 +1,4 @@
-/** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended. */
+/** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended, and parses mail anew. */
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
@@ -10,15 +10,18 @@ import { openIdentities } from '../channel/identities.ts'
 import { glance } from '../channel/imap-glance.ts'
 import { openImapSession } from '../channel/imap-reader.ts'
 import { log } from '../channel/log.ts'
+import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
-import { forgetSchema, pollBatchSchema } from '../channel/queues.ts'
+import { forgetSchema, pollBatchSchema, reparseSchema } from '../channel/queues.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type BatchServices, fetchBatch } from './batch.ts'
 import { openCursors } from './cursor.ts'
 import { openMemory } from './memory.ts'
+import { openParser } from './parser.ts'
+import { type ReparseServices, reparse } from './reparse.ts'
 
-export interface FetchServices extends BatchServices, ForgetServices {}
+export interface FetchServices extends BatchServices, ForgetServices, ReparseServices {}
 
 /** Raw mail that lies in memory at once, over all mailboxes: parsing takes several times as much again. */
 const memoryLimitBytes = 32 * 1024 * 1024
@@ -56,6 +59,8 @@ function buildServices(): FetchServices {
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     messages: openMessages({ main, mail }),
     threads: openThreads({ main }),
+    parser: openParser(),
+    loopBrake: openLoopBrake({ main, now }),
     cursors: openCursors({ main }),
     imap: { glance, open: openImapSession },
     memory: openMemory(memoryLimitBytes),
@@ -69,11 +74,13 @@ interface Work {
   deadlineMs: number
 }
 
-/** Runs for every record: a batch to poll, or a grant to forget. */
+/** Runs for every record: a batch to poll, a grant to forget, or a mail to parse once more. */
 export async function answerRecord(body: string, work: Work): Promise<void> {
   const document = parseJson(body)
   const forget = forgetSchema.safeParse(document)
   if (forget.success) return forgetGrant(forget.data.forget, work.services)
+  const stored = reparseSchema.safeParse(document)
+  if (stored.success) return reparse(stored.data.reparse.messageId, work.services)
   const batch = pollBatchSchema.safeParse(document)
   if (batch.success) return fetchBatch(batch.data, work)
   // Whatever it was, it will not get better by being read again.

@@ -3,18 +3,25 @@
 import type { Channel } from '../channel/channels.ts'
 import { presentForEvent } from '../channel/event-message.ts'
 import type { Events } from '../channel/events.ts'
-import { describeFault, PostroomError } from '../channel/faults.ts'
+import type { PostroomError } from '../channel/faults.ts'
 import type { FetchedMail } from '../channel/imap-reader.ts'
+import type { LoopBrake } from '../channel/loop-brake.ts'
 import { type MailStore, mailKeys } from '../channel/mail-store.ts'
 import type { InboundMessage, Message, MessageContent, Messages } from '../channel/messages.ts'
 import type { Threads } from '../channel/threads.ts'
-import { type ParsedMail, parseMail } from './parse.ts'
+import { meaningOf } from './meaning.ts'
+import type { ParsedMail } from './parsed-mail.ts'
+import type { Parser } from './parser.ts'
+import { readMail } from './read-mail.ts'
+import { storeContent } from './stored-content.ts'
 
 export interface IngestServices {
   messages: Messages
   threads: Threads
   events: Events
   mail: MailStore
+  parser: Parser
+  loopBrake: LoopBrake
   now(): number
 }
 
@@ -38,7 +45,7 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
   if (known) return announceAgain(known, services)
 
   const keys = mailKeys.inbound(channel.accountId, id)
-  const { parsed, fault } = await parseSafely(mail, arrival.fault)
+  const { parsed, fault } = await readMail(mail, arrival.fault, services.parser)
   const messageId = parsed.messageId ?? `<${id}@no-message-id.invalid>`
   if (isRenumbered) {
     const before = await sameMail(channel.id, { messageId, mail, parsed }, services)
@@ -47,8 +54,12 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
 
   await store.put(keys.raw, mail.raw, 'message/rfc822')
   const content = await storeContent(parsed, keys, services)
-  const { inReplyTo, references } = parsed
-  const threadId = await threads.threadOf(channel.id, { messageId, inReplyTo, references })
+  const { inReplyTo, references, conversation } = parsed
+  const threadId = await threads.threadOf(channel.id, { messageId, inReplyTo, references, conversation })
+  const receivedAt = mail.receivedAt.toISOString()
+  const meaning = await meaningOf(parsed, { channel, id, receivedAt }, services)
+  const sender = parsed.from[0]?.address
+  if (sender && isAnswerOfProgram(meaning.automatic)) await services.loopBrake.count(channel.id, sender)
 
   const message: InboundMessage = {
     id,
@@ -69,11 +80,12 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
     rawKey: keys.raw,
     contentKey: keys.content,
     fault,
-    receivedAt: mail.receivedAt.toISOString(),
+    receivedAt,
     date: parsed.date,
     folder,
     uid: mail.uid,
     uidValidity,
+    ...meaning,
   }
   await threads.remember(channel.id, { threadId, id, messageId, references })
   const isNew = await messages.create(message)
@@ -116,57 +128,7 @@ async function sameMail(
   return isSame ? message : undefined
 }
 
-const unreadable: ParsedMail = {
-  messageId: null,
-  inReplyTo: null,
-  references: [],
-  from: [],
-  to: [],
-  cc: [],
-  replyTo: [],
-  subject: '',
-  date: null,
-  text: null,
-  html: null,
-  attachments: [],
-}
-
-/** No mail may stop its mailbox: what cannot be parsed is told with the reason, its bytes are kept. */
-async function parseSafely(
-  { raw, omittedBytes }: FetchedMail,
-  known: PostroomError | undefined,
-): Promise<{ parsed: ParsedMail; fault: InboundMessage['fault'] }> {
-  if (known) return { parsed: unreadable, fault: describeFault(known) }
-  const tooLarge =
-    omittedBytes > 0
-      ? new PostroomError('mail_too_large', { evidence: `${raw.byteLength + omittedBytes} bytes` })
-      : undefined
-  try {
-    return { parsed: await parseMail(raw), fault: tooLarge ? describeFault(tooLarge) : null }
-  } catch (cause) {
-    const evidence = cause instanceof Error ? cause.name : 'unknown'
-    const fault = tooLarge ?? new PostroomError('mail_unreadable', { cause, evidence })
-    return { parsed: unreadable, fault: describeFault(fault) }
-  }
-}
-
-async function storeContent(
-  { text, html, attachments }: ParsedMail,
-  keys: ReturnType<typeof mailKeys.inbound>,
-  { messages, mail }: IngestServices,
-): Promise<MessageContent> {
-  const content: MessageContent = {
-    text,
-    html,
-    attachments: attachments.map(({ bytes, ...attachment }, index) => ({
-      ...attachment,
-      sizeBytes: bytes.byteLength,
-      key: keys.attachment(index),
-    })),
-  }
-  for (const [index, { bytes }] of attachments.entries()) {
-    await mail.put(keys.attachment(index), bytes, 'application/octet-stream')
-  }
-  await messages.writeContent(keys.content, content)
-  return content
+/** What two programs write to each other, unlike reports and newsletters. */
+function isAnswerOfProgram(automatic: InboundMessage['automatic']): boolean {
+  return automatic?.kind === 'auto_reply' || automatic?.kind === 'auto_generated'
 }

@@ -7,6 +7,7 @@ import { eventLog, mailStore, mainTable, secretServices, sqsClient } from '../ch
 import { readEnvironment } from '../channel/environment.ts'
 import { openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import { openThreads } from '../channel/threads.ts'
@@ -42,6 +43,7 @@ function buildServices(): SendServices {
     messages: openMessages({ main, mail }),
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
+    loopBrake: openLoopBrake({ main, now }),
     health: openHealth({ channels, events, now }),
     async bury(record, code) {
       await sqs.send(

@@ -11,6 +11,7 @@ import { type Api, ApiError, openApi } from './api.ts'
 import { listChannels } from './channels.ts'
 import { probeChannel } from './probe.ts'
 import { reconcileLogins } from './reconcile-logins.ts'
+import { reparseMessages } from './reparse.ts'
 
 const usage = `Usage: npm run postroom -- COMMAND [options]
 
@@ -18,6 +19,7 @@ const usage = `Usage: npm run postroom -- COMMAND [options]
   probe CHANNEL            what each mail server says to each name of this mailbox, with the same token
   reconcile-logins         what each channel's logins would be, by a fresh sign-in and a probe; changes nothing
   reconcile-logins --apply stores what works. Safe on live channels; --after CURSOR goes on where it stopped
+  reparse MESSAGE          parses a received mail once more; --channel ID: all that this channel received
 
   --account ID   only the channels of this account
   --json         one JSON document a line, for programs
@@ -51,6 +53,14 @@ async function run(words: string[]): Promise<number> {
       return probeChannel(await openLocalApi(), { ...options, channelId: rest[0] })
     case 'reconcile-logins':
       return reconcileLogins(await openLocalApi(), options)
+    case 'reparse':
+      if ((rest[0] === undefined) === (values.channel === undefined))
+        throw new UsageError('reparse needs a message id or --channel ID')
+      return reparseMessages(await openLocalApi(), {
+        ...options,
+        messageId: rest[0],
+        channelId: values.channel,
+      })
     default:
       throw new UsageError(command ? `There is no command ${command}` : 'Which command?')
   }
@@ -63,6 +73,7 @@ function parseWords(words: string[]) {
       allowPositionals: true,
       options: {
         account: { type: 'string' },
+        channel: { type: 'string' },
         apply: { type: 'boolean' },
         after: { type: 'string' },
         json: { type: 'boolean' },

@@ -158,6 +158,7 @@ test('every call that succeeds answers what is documented', async () => {
     'GET /v1/messages/{id}': [`GET /v1/messages/${sent.id}`],
     'DELETE /v1/messages/{id}': [`DELETE /v1/messages/${sent.id}`],
     'POST /v1/messages/{id}/retry': [`POST /v1/messages/${failed.id}/retry`],
+    'POST /v1/messages/{id}/reparse': [`POST /v1/messages/${received.id}/reparse`],
     'GET /v1/messages/{id}/raw': [`GET /v1/messages/${sent.id}/raw`],
     'GET /v1/messages/{id}/attachments/{index}': [`GET /v1/messages/${sent.id}/attachments/0`],
     'GET /v1/events': ['GET /v1/events', { query: { accountId: 'acme' } }],

@@ -175,7 +175,8 @@ test('attachments are stored one by one and listed without their place', async (
 test('a text too long for an event is left out of it, and is with the message', async () => {
   const message = await arrive(`${letter('Subject: long')}${'long text\n'.repeat(25_000)}`)
   const [event] = await eventsOf(bench)
-  expect(event?.data.message?.text).toBeNull()
+  expect(event?.data.message).toMatchObject({ text: null, truncated: ['text', 'reply'] })
+  expect(String(event?.data.message?.reply).length).toBeGreaterThan(100_000)
   expect((await bench.messages.readContent(message?.contentKey ?? '')).text?.length).toBeGreaterThan(240_000)
 })
 

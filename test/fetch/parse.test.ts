@@ -96,7 +96,7 @@ test('an attachment’s name holds no control characters and is not endless; a m
     'nnnnnnnnnn',
     'attachment',
   ])
-  expect(attachments[1]?.filename.length).toBe(255)
+  expect(attachments[1]?.filename.length).toBe(150)
 })
 
 test('many addresses are cut, groups are opened, what is no address is left out', async () => {

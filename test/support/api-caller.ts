@@ -65,6 +65,10 @@ export async function addReceived(
     folder: 'INBOX',
     uid: 1,
     uidValidity: '1',
+    automatic: null,
+    listId: null,
+    isFromSelf: false,
+    report: null,
   }
   await messages.create(message)
   return message

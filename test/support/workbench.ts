@@ -12,6 +12,7 @@ import { openHealth } from '../../functions/channel/health.ts'
 import { openIdentities } from '../../functions/channel/identities.ts'
 import { glance } from '../../functions/channel/imap-glance.ts'
 import { openImapSession } from '../../functions/channel/imap-reader.ts'
+import { openLoopBrake } from '../../functions/channel/loop-brake.ts'
 import { openMailStore } from '../../functions/channel/mail-store.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
@@ -26,6 +27,7 @@ import type { TokenAnswer } from '../../functions/channel/token-endpoint.ts'
 import { openTokens } from '../../functions/channel/tokens.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { openMemory } from '../../functions/fetch/memory.ts'
+import { openParser } from '../../functions/fetch/parser.ts'
 import { type Clock, openClock } from './clock.ts'
 import type { Stores } from './engines.ts'
 
@@ -37,6 +39,8 @@ export interface RecordedQueues extends Queues {
   asked: string[]
   /** Ids of the grants that are to be forgotten. */
   forgotten: string[]
+  /** Ids of the mails that are to be parsed once more. */
+  reparses: string[]
 }
 
 export function recordQueues(): RecordedQueues {
@@ -44,11 +48,16 @@ export function recordQueues(): RecordedQueues {
   const polls: RecordedQueues['polls'] = []
   const asked: string[] = []
   const forgotten: string[] = []
+  const reparses: string[] = []
   return {
     rings,
     polls,
     asked,
     forgotten,
+    reparses,
+    async reparse(messageId) {
+      reparses.push(messageId)
+    },
     async forget({ grantId }) {
       forgotten.push(grantId)
     },
@@ -78,6 +87,9 @@ export interface WorkbenchOptions {
   clock?: Clock
   apps?: OAuthApps
 }
+
+/** One worker for all tests of a file; it ends with the process. */
+const parser = openParser()
 
 export type Workbench = ReturnType<typeof openWorkbench>
 
@@ -112,6 +124,8 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     cursors: openCursors({ main }),
     imap: { glance, open: openImapSession },
     memory: openMemory(32 * 1024 * 1024),
+    loopBrake: openLoopBrake({ main, now }),
+    parser,
     identities: openIdentities({ main }),
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
