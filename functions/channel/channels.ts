@@ -84,6 +84,8 @@ export interface Channels {
   create(channel: Channel): Promise<boolean>
   /** @returns undefined if the channel is gone or the condition did not hold */
   change(id: string, change: ChannelChange, condition?: Condition): Promise<Channel | undefined>
+  /** Ids alone, of all accounts, page by page. Eventually consistent. */
+  ids(page: { after: string | undefined; limit: number }): Promise<PageOf<string>>
   list(accountId: string | null, page: { after: string | undefined; limit: number }): Promise<PageOf<Channel>>
 }
 
@@ -140,6 +142,11 @@ export function openChannels({ main }: { main: Table }): Channels {
         condition,
       )
       return item && read(item)
+    },
+
+    async ids(page) {
+      const { items, after } = await main.listing(listing, page)
+      return { items: items.map(({ pk }) => pk.slice(channelKey('').pk.length)), after }
     },
 
     async list(accountId, { after, limit }) {

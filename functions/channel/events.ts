@@ -22,6 +22,7 @@ const eventTypes = [
   'message.bounced',
   'mailbox.reset',
   'app.fault',
+  'app.secret_expiring',
 ] as const
 
 export type EventType = (typeof eventTypes)[number]

@@ -29,6 +29,12 @@ export const forgetSchema = z.strictObject({
 /** A stored mail that somebody wants parsed once more. */
 export const reparseSchema = z.strictObject({ reparse: z.strictObject({ messageId: z.string().min(1) }) })
 
+/** Grants that may have gone unused for long: each is refreshed before the provider ends it. */
+export const keepAliveSchema = z.strictObject({ keepAlive: z.array(z.string().min(1)).min(1) })
+
+/** Once a day: do the OAuth apps' secrets end soon? */
+export const checkAppsSchema = z.strictObject({ checkApps: z.literal(true) })
+
 export interface PollBatch {
   channelIds: string[]
   /** Minutes, in the same order. */
@@ -39,6 +45,8 @@ export interface PollBatch {
 export interface Queues {
   reparse(messageId: string): Promise<void>
   forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
+  keepAlive(channelIds: string[]): Promise<void>
+  checkApps(): Promise<void>
   ring(channelId: string): Promise<void>
   /** Batches for `fetch`. */
   poll(batches: PollBatch[]): Promise<void>
@@ -76,6 +84,16 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
 
     async reparse(messageId) {
       const body: z.infer<typeof reparseSchema> = { reparse: { messageId } }
+      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
+    },
+
+    async keepAlive(channelIds) {
+      const body: z.infer<typeof keepAliveSchema> = { keepAlive: channelIds }
+      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
+    },
+
+    async checkApps() {
+      const body: z.infer<typeof checkAppsSchema> = { checkApps: true }
       await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 

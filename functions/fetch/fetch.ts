@@ -1,4 +1,7 @@
-/** SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended, and parses mail anew. */
+/**
+ * SQS (a batch of mailboxes) → IMAP → stored mail → event. Also forgets grants that others have ended, refreshes those
+ * nobody uses, tells of OAuth apps' secrets that end soon, and parses mail anew.
+ */
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
@@ -12,14 +15,22 @@ import { openImapSession } from '../channel/imap-reader.ts'
 import { log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
-import { forgetSchema, pollBatchSchema, reparseSchema } from '../channel/queues.ts'
+import {
+  checkAppsSchema,
+  forgetSchema,
+  keepAliveSchema,
+  pollBatchSchema,
+  reparseSchema,
+} from '../channel/queues.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type BatchServices, fetchBatch } from './batch.ts'
 import { openCursors } from './cursor.ts'
+import { keepAlive } from './keep-alive.ts'
 import { openMemory } from './memory.ts'
 import { openParser } from './parser.ts'
 import { type ReparseServices, reparse } from './reparse.ts'
+import { announceExpiring } from './secret-expiry.ts'
 
 export interface FetchServices extends BatchServices, ForgetServices, ReparseServices {}
 
@@ -74,13 +85,16 @@ interface Work {
   deadlineMs: number
 }
 
-/** Runs for every record: a batch to poll, a grant to forget, or a mail to parse once more. */
+/** Runs for every record: a batch to poll, grants and OAuth apps to look after, or a mail to parse once more. */
 export async function answerRecord(body: string, work: Work): Promise<void> {
   const document = parseJson(body)
   const forget = forgetSchema.safeParse(document)
   if (forget.success) return forgetGrant(forget.data.forget, work.services)
   const stored = reparseSchema.safeParse(document)
   if (stored.success) return reparse(stored.data.reparse.messageId, work.services)
+  const unused = keepAliveSchema.safeParse(document)
+  if (unused.success) return keepAlive(unused.data.keepAlive, work.services)
+  if (checkAppsSchema.safeParse(document).success) return announceExpiring(work.services)
   const batch = pollBatchSchema.safeParse(document)
   if (batch.success) return fetchBatch(batch.data, work)
   // Whatever it was, it will not get better by being read again.

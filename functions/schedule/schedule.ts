@@ -10,6 +10,7 @@ import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
 import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
+import { type KeepAlive, openKeepAlive } from './keep-alive.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
 
 export interface ScheduleServices {
@@ -21,6 +22,7 @@ export interface ScheduleServices {
   sessions: ConnectSessions
   health: Health
   breaker: AppBreaker
+  keepAlive: KeepAlive
   queues: Queues
   now(): number
 }
@@ -55,6 +57,7 @@ function buildServices(): ScheduleServices {
     sessions: openConnectSessions({ main, now }),
     health: openHealth({ channels, events, now }),
     breaker: openAppBreaker({ main, events, now }),
+    keepAlive: openKeepAlive({ main, channels, now }),
     queues: queues(),
     now,
   }
@@ -66,6 +69,7 @@ export async function schedule(services: ScheduleServices): Promise<void> {
     poll: pollMailboxes,
     outbox: ringOverdue,
     apps: resumeApps,
+    unused: lookAfterUnused,
     events: announceOverdue,
     sessions: expireUnconfirmed,
   }
@@ -113,6 +117,15 @@ async function resumeApps({ breaker, outbox, queues }: ScheduleServices): Promis
     await eachAlone(channelIds, channelId => queues.ring(channelId))
     await breaker.resumed(recovered)
   }
+}
+
+/** The next page of all channels, for `fetch` to look whose grant has gone unused; and, once a day, the OAuth apps. */
+async function lookAfterUnused({ keepAlive, queues }: ScheduleServices): Promise<void> {
+  const page = await keepAlive.next()
+  if (!page) return
+  if (page.isFirst) await queues.checkApps()
+  if (page.channelIds.length > 0) await queues.keepAlive(page.channelIds)
+  await keepAlive.done(page)
 }
 
 /** Tells what a crashed function decided but did not tell. */

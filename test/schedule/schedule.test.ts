@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { accept } from '../../functions/channel/accept.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { type ScheduleServices, schedule } from '../../functions/schedule/schedule.ts'
 import { openClock } from '../support/clock.ts'
@@ -25,7 +26,13 @@ beforeEach(async () => {
 /** One firing. @returns what it asked for */
 async function fire(changes: Partial<ScheduleServices> = {}) {
   const queues = recordQueues()
-  const services = { ...bench, minutes: openMinutes(bench), queues, ...changes }
+  const services = {
+    ...bench,
+    minutes: openMinutes(bench),
+    keepAlive: openKeepAlive(bench),
+    queues,
+    ...changes,
+  }
   await schedule(services)
   return {
     rings: queues.rings,

@@ -5,6 +5,7 @@ import { accept } from '../../functions/channel/accept.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { pollMailbox } from '../../functions/fetch/mailbox.ts'
+import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { schedule } from '../../functions/schedule/schedule.ts'
 import { drain } from '../../functions/send/drain.ts'
@@ -79,7 +80,7 @@ test(`${channelCount} channels, secret expired: told once an account, nobody pro
   /** One firing of `schedule`. @returns the channels it rang for */
   const fire = async () => {
     const queues = recordQueues()
-    await schedule({ ...bench, minutes: openMinutes(bench), queues })
+    await schedule({ ...bench, minutes: openMinutes(bench), keepAlive: openKeepAlive(bench), queues })
     return [...new Set(queues.rings)].map(id => ({ id }))
   }
 

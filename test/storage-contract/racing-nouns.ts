@@ -49,7 +49,15 @@ export function racingNouns(tables: Tables, engines: Engines): void {
     async function confirm(session: ReturnType<typeof newSession>, times: number): Promise<Channel[]> {
       await nouns.sessions.create(session)
       const nothing = async () => {}
-      const queues = { reparse: nothing, forget: nothing, ring: nothing, poll: nothing, pollNow: nothing }
+      const queues = {
+        reparse: nothing,
+        forget: nothing,
+        ring: nothing,
+        poll: nothing,
+        pollNow: nothing,
+        keepAlive: nothing,
+        checkApps: nothing,
+      }
       return race(times, () => activate(session, { ...nouns, queues, pollIntervalMinutes: 5 }))
     }
 

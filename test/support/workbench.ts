@@ -41,6 +41,10 @@ export interface RecordedQueues extends Queues {
   forgotten: string[]
   /** Ids of the mails that are to be parsed once more. */
   reparses: string[]
+  /** Ids of the channels whose grants are to be looked after, batch by batch. */
+  keptAlive: string[][]
+  /** How often the OAuth apps were to be checked. */
+  appChecks: number
 }
 
 export function recordQueues(): RecordedQueues {
@@ -49,6 +53,7 @@ export function recordQueues(): RecordedQueues {
   const asked: string[] = []
   const forgotten: string[] = []
   const reparses: string[] = []
+  const keptAlive: string[][] = []
   return {
     rings,
     polls,
@@ -57,6 +62,14 @@ export function recordQueues(): RecordedQueues {
     reparses,
     async reparse(messageId) {
       reparses.push(messageId)
+    },
+    keptAlive,
+    appChecks: 0,
+    async keepAlive(channelIds) {
+      keptAlive.push(channelIds)
+    },
+    async checkApps() {
+      this.appChecks += 1
     },
     async forget({ grantId }) {
       forgotten.push(grantId)
