@@ -57,7 +57,7 @@ const rules: sanitize.IOptions = {
     }),
     img: (tagName, { src = '', alt = '', ...attribs }) => ({
       tagName,
-      attribs: /^\s*cid:/i.test(src) ? { ...attribs, src: src.trim(), alt } : { alt },
+      attribs: /^\s*cid:/i.test(src) ? { ...attribs, src: src.trim(), alt } : { ...attribs, alt },
     }),
   },
 }
