@@ -59,14 +59,14 @@ export interface UidRange {
 
 /** Of a mail that is not read whole: enough for any header that a mail program makes. */
 const beginningBytes = 128 * 1024
-const silenceMs = 30_000
+const usualSilenceMs = 30_000
 /** A good-bye is polite, not important. */
 const goodbyeMs = 2_000
 
 /** @throws PostroomError of `signInToImap` */
 export async function openImapSession(
   login: ImapLogin,
-  { lifeMs, now }: { lifeMs: number; now(): number },
+  { lifeMs, now, silenceMs = usualSilenceMs }: { lifeMs: number; now(): number; silenceMs?: number },
 ): Promise<ImapSession> {
   const { wire, capabilities } = await signInToImap(login, { silenceMs, lifeMs })
   const isGmail = / X-GM-EXT-1\b/i.test(capabilities)
