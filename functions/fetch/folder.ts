@@ -191,7 +191,8 @@ async function audit(reading: Reading): Promise<void> {
   const cursor = reading.cursor()
   if (!isAuditDue(cursor, services.now()) || cursor.backfill !== null || reading.isOver()) return
   const missed = await missedMails(cursor, reading.work)
-  if (missed.length > 0) log({ event: 'gap_found', channelId: channel.id, folder, mails: missed.length })
+  if (missed.length > 0)
+    log({ event: 'audit_reads_again', channelId: channel.id, folder, mails: missed.length })
   await reading.take(missed, () => ({}), true)
   if (!reading.isOver()) await reading.save({ auditAt: null })
 }
