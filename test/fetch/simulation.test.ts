@@ -9,6 +9,7 @@ import { expect, test } from 'vitest'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { openHealth } from '../../functions/channel/health.ts'
+import { openLoopBrake } from '../../functions/channel/loop-brake.ts'
 import type { MailStore } from '../../functions/channel/mail-store.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
 import { mergeProviders } from '../../functions/channel/provider.ts'
@@ -16,6 +17,7 @@ import { openThreads } from '../../functions/channel/threads.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { type MailboxServices, pollMailbox } from '../../functions/fetch/mailbox.ts'
 import { openMemory } from '../../functions/fetch/memory.ts'
+import { parseMail } from '../../functions/fetch/parse.ts'
 import { newChannel } from '../storage-contract/nouns.ts'
 import { openMemoryTable } from '../support/memory-table.ts'
 import { type ModelMail, type ModelMailbox, openModelMailbox } from '../support/model-mailbox.ts'
@@ -102,6 +104,8 @@ function newWorld(seed: number) {
       tokens: { accessToken: async () => 'token' } as unknown as MailboxServices['tokens'],
       providers: mergeProviders({}),
       queues: recordQueues(),
+      parser: { parse: parseMail, close: async () => {} },
+      loopBrake: openLoopBrake({ main: table, now }),
       memory: openMemory(1_000_000),
       imap: {
         glance: async (_login, folders) => new Map(folders.map(folder => [folder, mailbox.glance()])),
