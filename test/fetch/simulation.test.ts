@@ -5,7 +5,7 @@
  */
 
 import type { SNSClient } from '@aws-sdk/client-sns'
-import { expect, test } from 'vitest'
+import { beforeAll, expect, test, vi } from 'vitest'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { openHealth } from '../../functions/channel/health.ts'
@@ -27,6 +27,9 @@ import { recordQueues } from '../support/workbench.ts'
 const arrivalsWanted = Number(process.env.POSTROOM_SIMULATED_ARRIVALS ?? 2_000)
 const arrivalsPerWorld = 500
 const minuteMs = 60_000
+
+// Every function that dies would say so, thousands of times.
+beforeAll(() => void vi.spyOn(console, 'log').mockImplementation(() => {}))
 
 /** What ends a function: nothing it calls works any more. */
 class Died extends Error {}
