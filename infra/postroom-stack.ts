@@ -97,6 +97,8 @@ export class PostroomStack extends Stack {
       providers: JSON.stringify(configuration.providers),
     }
     const ringing = { outboundQueueUrl: outbound.main.queueUrl, pollQueueUrl: poll.main.queueUrl }
+    // Prompts carry a link by which the mailbox's owner reconnects.
+    const prompting = { ...announcing, publicUrl }
     const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
 
     const send = new PostroomFunction(this, 'Send', {
@@ -106,7 +108,7 @@ export class PostroomStack extends Stack {
       memoryMegabytes: 512,
       environment: {
         ...tables,
-        ...announcing,
+        ...prompting,
         ...tokens,
         outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
       },
@@ -124,7 +126,7 @@ export class PostroomStack extends Stack {
       worker: 'parse-worker',
       timeoutSeconds: fetchTimeoutSeconds,
       memoryMegabytes: 512,
-      environment: { ...tables, ...announcing, ...tokens, ...ringing, ...polling },
+      environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling },
     })
     new EventSourceMapping(this, 'PollToFetch', {
       target: fetch,
@@ -138,7 +140,7 @@ export class PostroomStack extends Stack {
       may: may.schedule,
       timeoutSeconds: 50,
       memoryMegabytes: 256,
-      environment: { mainTable: tables.mainTable, ...announcing, ...ringing, ...polling },
+      environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling },
     })
     new Schedule(this, 'EveryMinute', {
       schedule: ScheduleExpression.rate(Duration.minutes(1)),

@@ -59,7 +59,7 @@ function buildServices(): ApiServices {
     loopBrake: openLoopBrake({ main, now }),
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
-    health: openHealth({ channels, events, now }),
+    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     queues: queues(),
     providers: providers(),
     publicUrl: readEnvironment('publicUrl'),

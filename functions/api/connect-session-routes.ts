@@ -4,15 +4,9 @@ import { z } from 'zod'
 import { activate } from '../channel/activation.ts'
 import { accountIdSchema, accountOf } from '../channel/caller.ts'
 import { channelDocumentSchema, presentChannel } from '../channel/channels.ts'
-import {
-  type ConnectSession,
-  presentSession,
-  sessionDocumentSchema,
-  sessionLifeMs,
-} from '../channel/connect-sessions.ts'
+import { newSession, presentSession, sessionDocumentSchema } from '../channel/connect-sessions.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
-import { hashSecret, randomId, randomSecret } from '../channel/identifiers.ts'
 import { showValue } from '../channel/input.ts'
 import { providerOf } from '../channel/provider.ts'
 import { type Call, type Endpoint, routesWith } from '../channel/route.ts'
@@ -98,30 +92,22 @@ async function createSession({ body: wanted, caller, services }: Call<ApiService
       ? undefined
       : await channelToReconnect({ accountId, provider, channelId }, services)
 
-  const id = randomId('cs')
-  const ticket = `${id}.${randomSecret()}`
-  const session: ConnectSession = {
-    id,
-    accountId,
-    provider,
-    returnUrl: wanted.returnUrl ?? null,
-    loginHint: wanted.loginHint ?? known?.login.smtp ?? null,
-    channelId: known?.id ?? null,
-    sharedMailbox: known ? known.sharedMailbox : (wanted.sharedMailbox ?? null),
-    fetchSince: wanted.fetchSince ? new Date(wanted.fetchSince).toISOString() : null,
-    autoConfirm: wanted.autoConfirm,
-    state: 'open',
-    createdAt: new Date(now()).toISOString(),
-    expiresAtMs: now() + sessionLifeMs,
-    ticketHash: hashSecret(ticket.slice(id.length + 1)),
-    cookieHash: null,
-    stateHash: null,
-    candidate: null,
-    fault: null,
-  }
+  const { session, ticket } = newSession(
+    {
+      accountId,
+      provider,
+      returnUrl: wanted.returnUrl ?? null,
+      loginHint: wanted.loginHint ?? known?.login.smtp ?? null,
+      channelId: known?.id ?? null,
+      sharedMailbox: known ? known.sharedMailbox : (wanted.sharedMailbox ?? null),
+      fetchSince: wanted.fetchSince ? new Date(wanted.fetchSince).toISOString() : null,
+      autoConfirm: wanted.autoConfirm,
+    },
+    now(),
+  )
   await sessions.create(session)
   const expiresAt = new Date(session.expiresAtMs).toISOString()
-  return json(201, { id, connectUrl: `${publicUrl}/connect/${ticket}`, expiresAt })
+  return json(201, { id: session.id, connectUrl: `${publicUrl}/connect/${ticket}`, expiresAt })
 }
 
 /** An exact match, so that nobody is led from our page to a stranger's. `http://localhost:*` is for one machine. */

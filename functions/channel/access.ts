@@ -2,7 +2,7 @@
 
 import type { Channel } from './channels.ts'
 import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'
-import type { Probe, Protocol, ProtocolProbe } from './probe.ts'
+import { lastAnswer, type Probe, type Protocol, type ProtocolProbe } from './probe.ts'
 
 export interface Judgement {
   login: Channel['login']
@@ -13,9 +13,14 @@ export interface Judgement {
  * What works is kept, what does not is named. A server that gave no verdict leaves the name as it was: the
  * next mail will tell.
  * @param presumed the names to keep where the probe proved none
+ * @param before what a server that gave no verdict leaves as it was
  * @throws PostroomError `mailbox_unusable` if both servers gave a verdict and neither lets the account in
  */
-export function judgeProbe(probe: Probe, presumed: Channel['login']): Judgement {
+export function judgeProbe(
+  probe: Probe,
+  presumed: Channel['login'],
+  before: Channel['access'] = unproven,
+): Judgement {
   const { imap, smtp } = probe
   if (isRefused(imap) && isRefused(smtp)) {
     throw new PostroomError('mailbox_unusable', {
@@ -24,31 +29,35 @@ export function judgeProbe(probe: Probe, presumed: Channel['login']): Judgement 
   }
   return {
     login: { imap: imap.login ?? presumed.imap, smtp: smtp.login ?? presumed.smtp },
-    access: { imap: accessOf('imap', imap), smtp: accessOf('smtp', smtp) },
+    access: { imap: accessOf('imap', imap) ?? before.imap, smtp: accessOf('smtp', smtp) ?? before.smtp },
   }
+}
+
+const unproven: Channel['access'] = {
+  imap: { state: 'ok', fault: null },
+  smtp: { state: 'ok', fault: null },
 }
 
 function isRefused({ login, isConclusive }: ProtocolProbe): boolean {
   return login === null && isConclusive
 }
 
-function lastAnswer({ attempts }: ProtocolProbe): string {
-  return attempts.at(-1)?.answer ?? 'no answer'
-}
-
-function accessOf(protocol: Protocol, probe: ProtocolProbe): Channel['access'][Protocol] {
-  if (!isRefused(probe) || probe.fault === null) return { state: 'ok', fault: null }
+/** @returns null where the server gave no verdict */
+function accessOf(protocol: Protocol, probe: ProtocolProbe): Channel['access'][Protocol] | null {
+  if (probe.login !== null) return { state: 'ok', fault: null }
+  if (!isRefused(probe) || probe.fault === null) return null
   // The same token opens the other protocol: not the grant is broken, a setting is in the way.
+  const isBare = faults[probe.fault.code].action === 'heal'
   const setting = settingBehind(protocol, probe.fault.code)
-  const fault = setting
+  const fault = isBare
     ? describeFault(new PostroomError(setting, { evidence: lastAnswer(probe) }))
     : probe.fault
   return { state: 'blocked', fault }
 }
 
-function settingBehind(protocol: Protocol, refusal: FaultCode): FaultCode | null {
-  if (refusal === 'imap_not_connected') return 'imap_disabled'
-  return faults[refusal].action === 'heal' ? `${protocol}_refuses_login` : null
+/** What a refusal without a reason means, where the other server accepts the same token. */
+export function settingBehind(protocol: Protocol, refusal: FaultCode): FaultCode {
+  return refusal === 'imap_not_connected' ? 'imap_disabled' : `${protocol}_refuses_login`
 }
 
 /** The channel's `auth` as far as settings decide it. */
@@ -63,8 +72,15 @@ export function authOf(access: Channel['access'], since: string): Channel['auth'
 const probeAgainAfterMs = 30 * 60_000
 
 export function nextProbeAt(access: Channel['access'], nowMs: number): string | null {
-  const isBlocked = access.imap.state === 'blocked' || access.smtp.state === 'blocked'
-  return isBlocked ? new Date(nowMs + probeAgainAfterMs).toISOString() : null
+  const waits = [access.imap, access.smtp].filter(({ state }) => state === 'blocked').map(waitMsOf)
+  return waits.length > 0 ? new Date(nowMs + Math.min(...waits)).toISOString() : null
+}
+
+/** Where a sign-in tells nothing, since it is the sending that is blocked, only trying again does: once a day. */
+function waitMsOf({ fault }: Channel['access'][Protocol]): number {
+  const code = fault?.code ?? ''
+  const backOff = Object.hasOwn(faults, code) ? faults[code as FaultCode].backOff : undefined
+  return Math.max(probeAgainAfterMs, backOff?.fromMs ?? 0)
 }
 
 /** Whether a protocol may be tried now. A channel blocked for one protocol goes on with the other. */

@@ -1,6 +1,7 @@
 /** Makes a confirmed sign-in a working channel. Every step may be repeated; a crash is mended by confirming again. */
 
 import { authOf, nextProbeAt } from './access.ts'
+import { untroubled, withStep } from './channel-health.ts'
 import type { Channel, Channels } from './channels.ts'
 import {
   type Candidate,
@@ -93,7 +94,17 @@ async function store(
     login: candidate.login,
     grantId: candidate.grantId,
     auth: authOf(access, at),
-    connection: { state: 'ok' as const, fault: null, until: null },
+    ...untroubled,
+    history: withStep(known?.history ?? [], {
+      at,
+      axis: 'auth',
+      protocol: null,
+      from: known?.auth.state ?? 'none',
+      to: authOf(access, at).state,
+      reason: 'consented',
+      evidence: null,
+    }),
+    revision: (known?.revision ?? 0) + 1,
     disconnectedAt: null,
     unannounced: [
       ...(known?.unannounced ?? []),

@@ -1,37 +1,11 @@
 /** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
 
 import { z } from 'zod'
+import { connectionOf, connectionSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import { errorForLog, log } from './log.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
-
-export const faultSchema = z.object({
-  code: z.string(),
-  actor: z.string(),
-  summary: z.string(),
-  evidence: z.string().nullable(),
-})
-
-/** Moved only by proof: a server's refusal with a fresh token, or the token endpoint's verdict. */
-const authSchema = z.object({
-  state: z.enum(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault']),
-  fault: faultSchema.nullable(),
-  since: z.string(),
-})
-
-/** Moved by time-outs, throttles and outages; never a reason to prompt anybody. */
-const connectionSchema = z.object({
-  state: z.enum(['ok', 'backing_off']),
-  fault: faultSchema.nullable(),
-  until: z.string().nullable(),
-})
-
-/** Whether a protocol may be used at all: what an administrator's setting forbids is not tried at every mail. */
-export const accessSchema = z.object({
-  state: z.enum(['ok', 'blocked']),
-  fault: faultSchema.nullable(),
-})
 
 const channelSchema = z.object({
   id: z.string(),
@@ -47,9 +21,7 @@ const channelSchema = z.object({
   login: z.object({ imap: z.string(), smtp: z.string() }),
   /** The OAuth app the grant was given to: another one cannot use it. */
   clientId: z.string(),
-  auth: authSchema,
-  connection: connectionSchema,
-  access: z.object({ imap: accessSchema, smtp: accessSchema }),
+  ...healthFields,
   /** While something is blocked: when it is tried again. */
   nextProbeAt: z.string().nullable(),
   grantId: z.string(),
@@ -60,7 +32,7 @@ const channelSchema = z.object({
   /** Set once the app disconnected it; nothing is sent or fetched any more. */
   disconnectedAt: z.string().nullable(),
   /** Events that were decided together with the last change and are not announced yet. */
-  unannounced: z.array(z.object({ type: z.string(), at: z.string() })),
+  unannounced: z.array(z.object({ type: z.string(), at: z.string(), reminder: z.int().optional() })),
 })
 
 export type Channel = z.infer<typeof channelSchema>
@@ -82,7 +54,10 @@ export interface Channels {
   get(id: string): Promise<Channel>
   /** Stores a new channel. @returns false if it is there already */
   create(channel: Channel): Promise<boolean>
-  /** @returns undefined if the channel is gone or the condition did not hold */
+  /**
+   * A change of `unannounced` says what `wakeAt` is, too: both decide when `schedule` looks at the channel.
+   * @returns undefined if the channel is gone or the condition did not hold
+   */
   change(id: string, change: ChannelChange, condition?: Condition): Promise<Channel | undefined>
   /** Ids alone, of all accounts, page by page. Eventually consistent. */
   ids(page: { after: string | undefined; limit: number }): Promise<PageOf<string>>
@@ -128,14 +103,14 @@ export function openChannels({ main }: { main: Table }): Channels {
         ...channel,
         listPk: listing,
         listSk: `${listingPrefix(channel.accountId)}${channel.id}`,
-        ...dueIf(channel.unannounced.length > 0, channel.id),
+        ...dueOf(channel),
       }
       return main.put(item, { exists: false })
     },
 
     async change(id, change, condition) {
-      const due = change.unannounced && dueIf(change.unannounced.length > 0, id)
-      const isDone = change.unannounced?.length === 0
+      const due = dueOf({ id, unannounced: change.unannounced ?? [], wakeAt: change.wakeAt ?? null })
+      const isDone = change.unannounced?.length === 0 && Object.keys(due).length === 0
       const item = await main.update(
         channelKey(id),
         { set: { ...change, ...due }, ...(isDone && { remove: ['duePk', 'dueSk'] }) },
@@ -157,23 +132,38 @@ export function openChannels({ main }: { main: Table }): Channels {
   }
 }
 
-/** A channel with something to announce is looked at by `schedule` until it is announced. */
-function dueIf(isDue: boolean, id: string) {
-  return isDue ? { duePk: channelDuePartition, dueSk: `0#${id}` } : {}
+/** A channel with something to announce is looked at by `schedule` at once; one that is to be woken, at its time. */
+function dueOf({ id, unannounced, wakeAt }: Pick<Channel, 'id' | 'unannounced' | 'wakeAt'>) {
+  const at = unannounced.length > 0 ? '0' : wakeAt
+  return at === null ? {} : { duePk: channelDuePartition, dueSk: `${at}#${id}` }
 }
 
 export const channelDuePartition = 'DUE#CHANNELS'
 
 /** What an app sees. Identity, grant and bookkeeping stay inside. */
-export const channelDocumentSchema = channelSchema.omit({
-  identity: true,
-  clientId: true,
-  grantId: true,
-  unannounced: true,
-})
+export const channelDocumentSchema = channelSchema
+  .omit({
+    identity: true,
+    clientId: true,
+    grantId: true,
+    unannounced: true,
+    imapTrouble: true,
+    smtpTrouble: true,
+    tried: true,
+    isOverdueTold: true,
+    reminders: true,
+    wakeAt: true,
+    reconnectLinks: true,
+    revision: true,
+  })
+  .extend({
+    connection: connectionSchema,
+    isOverdue: z.boolean().describe('Whether nothing was fetched for long, and `channel.overdue` was told.'),
+  })
 
 export function presentChannel(channel: Channel): z.output<typeof channelDocumentSchema> {
-  return channelDocumentSchema.parse(channel)
+  const connection = connectionOf(channel)
+  return channelDocumentSchema.parse({ ...channel, connection, isOverdue: channel.isOverdueTold })
 }
 
 /** What an app may set. */

@@ -1,9 +1,10 @@
 /** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
 
 import { z } from 'zod'
-import { accessSchema } from './channels.ts'
+import { accessSchema } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
+import { hashSecret, randomId, randomSecret } from './identifiers.ts'
 import { type Item, readItem, type Table } from './table.ts'
 
 const sessionStates = [
@@ -134,6 +135,33 @@ export function openConnectSessions({ main, now }: { main: Table; now(): number 
       return items.filter(item => item !== undefined).map(item => readItem(sessionSchema, item))
     },
   }
+}
+
+type Wanted = Pick<ConnectSession, 'accountId' | 'provider'> & Partial<ConnectSession>
+
+/** @returns a session nobody has begun yet, to be stored, and the secret of its link, which is not */
+export function newSession(wanted: Wanted, nowMs: number): { session: ConnectSession; ticket: string } {
+  const id = randomId('cs')
+  const secret = randomSecret()
+  const session: ConnectSession = {
+    returnUrl: null,
+    loginHint: null,
+    channelId: null,
+    sharedMailbox: null,
+    fetchSince: null,
+    autoConfirm: false,
+    ...wanted,
+    id,
+    state: 'open',
+    createdAt: new Date(nowMs).toISOString(),
+    expiresAtMs: nowMs + sessionLifeMs,
+    ticketHash: hashSecret(secret),
+    cookieHash: null,
+    stateHash: null,
+    candidate: null,
+    fault: null,
+  }
+  return { session, ticket: `${id}.${secret}` }
 }
 
 const dueKey = (ms: number, id: string) => `${new Date(ms).toISOString()}#${id}`

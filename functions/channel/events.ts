@@ -12,6 +12,7 @@ const eventTypes = [
   'channel.blocked',
   'channel.login_healed',
   'channel.recovered',
+  'channel.overdue',
   'channel.disconnected',
   'message.received',
   'message.sent',

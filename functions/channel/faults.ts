@@ -47,6 +47,7 @@ const seconds = 1000
 const minutes = 60 * seconds
 const hours = 60 * minutes
 
+const onceADay = { fromMs: 24 * hours, toMs: 24 * hours }
 /** A refused sign-in is believed only when it is refused again, later. */
 const refusedTwice = {
   proof: { failures: 2, overMs: 10 * minutes },
@@ -376,13 +377,14 @@ export const faults = {
     'tenant_admin',
     'park',
     'The provider has stopped this account or organization from sending, as a guard against spam. An administrator can lift that.',
-    { setting: 'Microsoft Defender, “Restricted entities”' },
+    { backOff: onceADay, setting: 'Microsoft Defender, “Restricted entities”' },
   ),
   sender_mailbox_full: row(
     502,
     'owner',
     'park',
     'The mailbox is full, so that the provider takes no mail from it. Its owner can make room.',
+    { backOff: onceADay },
   ),
   smtp_sign_in_lost: row(
     502,

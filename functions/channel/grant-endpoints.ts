@@ -1,7 +1,8 @@
 /** Calls that need a mailbox's tokens: connect answers them, which may open Secrets; the rest of the API cannot. */
 
 import { z } from 'zod'
-import { channelDocumentSchema, faultSchema } from './channels.ts'
+import { faultSchema } from './channel-health.ts'
+import { channelDocumentSchema } from './channels.ts'
 import type { Endpoint } from './route.ts'
 
 const loginSchema = z.object({ imap: z.string(), smtp: z.string() })

@@ -1,111 +1,289 @@
-/** The two health axes of a channel: who moves them, and what is announced when they move. */
+/** Moves the two health axes of a channel, and tells what that means: the only writer of both. */
 
-import { authOf, nextProbeAt } from './access.ts'
-import { type Channel, type ChannelChange, type Channels, presentChannel } from './channels.ts'
-import type { Events, EventType } from './events.ts'
-import { describeFault, type PostroomError } from './faults.ts'
+import { authOf, mayUse, nextProbeAt } from './access.ts'
+import { backOffMs } from './back-off.ts'
+import { connectionOf, type Trouble, untroubled, withStep } from './channel-health.ts'
+import type { Channel, ChannelChange, Channels } from './channels.ts'
+import { describeFault, PostroomError } from './faults.ts'
+import { authTransition, connectionTransitions, proofIn } from './health-transitions.ts'
 import type { Protocol } from './probe.ts'
+import { openTellings, type Telling, type TellingServices } from './tellings.ts'
 
 export interface Health {
   /**
-   * Moves `auth`, on proof only: the token endpoint's verdict, or a server's refusal of a fresh token.
-   * Announced once per episode, whichever of sending and fetching finds it (row S7).
+   * After a failure of one protocol. A fault that proves something, and as often as its row wants (`proof`),
+   * moves `auth`; every other makes the protocol rest, and prompts nobody.
+   * @returns the channel as it is now: `mayUse` and `restsUntil` tell how to go on
    */
-  loginRefused(channel: Channel, error: PostroomError): Promise<Channel>
-  /** A setting forbids one protocol: the other goes on, an administrator is told (once). */
-  blocked(channel: Channel, protocol: Protocol, error: PostroomError): Promise<Channel>
+  failed(channel: Channel, protocol: Protocol, error: PostroomError): Promise<Channel>
+  /** After a success of one protocol: ends its rest, and forgets every doubt. An idle success writes nothing. */
+  succeeded(channel: Channel, protocol: Protocol): Promise<Channel>
   /** A probe has proven what works; announces what that changed. */
   proven(channel: Channel, change: ChannelChange): Promise<Channel>
-  /** Moves `connection`: an outage, throttle or time-out, which never asks a person for anything. */
-  unreachable(channel: Channel, error: PostroomError): Promise<Channel>
-  /** A success ends a back-off. An idle success writes nothing. */
-  succeeded(channel: Channel): Promise<Channel>
   /** Announces what was decided with the channel's last change; also called by `schedule` for crashed callers. */
   announce(channel: Channel): Promise<Channel>
+  /** Called by `schedule` when a channel's time has come: tells what is untold, reminds, says what is overdue. */
+  attend(channel: Channel): Promise<Channel>
 }
 
-/** After an outage a channel is tried again at this pace; the mail waits in the outbox. */
-const backOffMs = 60_000
+/** Nothing fetched for this long since a poll first failed is told. */
+export const overdueAfterMs = 30 * 60_000
+/** After these many days of `reconnect_required` somebody is reminded. */
+const remindAfterDays = [1, 3, 7]
+const dayMs = 24 * 3600_000
+/** Of several writers at once, one wins; the others look again this often. */
+const triesPerMove = 5
 
-export interface HealthServices {
+export interface HealthServices extends TellingServices {
   channels: Channels
-  events: Events
   now(): number
+  /** As Math.random. */
+  random?: () => number
 }
 
-export function openHealth({ channels, events, now }: HealthServices): Health {
+interface Move {
+  change: ChannelChange
+  tell: Telling[]
+}
+
+export function openHealth(services: HealthServices): Health {
+  const { channels, now, random = Math.random } = services
+  const tellings = openTellings(services)
   const nowText = () => new Date(now()).toISOString()
 
   async function announce(channel: Channel): Promise<Channel> {
     if (channel.unannounced.length === 0) return channel
-    for (const { type, at } of channel.unannounced) {
-      await events.announce({
-        type: type as EventType,
-        accountId: channel.accountId,
-        channelId: channel.id,
-        occurredAt: at,
-        subject: `${channel.id} ${at}`,
-        data: { channel: presentChannel(channel) },
-      })
-    }
-    return (await channels.change(channel.id, { unannounced: [] })) ?? channel
+    for (const telling of channel.unannounced) await tellings.tell(channel, telling)
+    const told = { unannounced: [], wakeAt: channel.wakeAt }
+    return (await channels.change(channel.id, told, unchanged(channel))) ?? channel
   }
 
-  async function move(channel: Channel, change: ChannelChange, types: EventType[]): Promise<Channel> {
-    const unannounced = [...channel.unannounced, ...types.map(type => ({ type, at: nowText() }))]
-    const moved = await channels.change(channel.id, types.length > 0 ? { ...change, unannounced } : change, {
+  /**
+   * Decides on the channel as it is stored, and writes only if nobody else has moved it meanwhile.
+   * @param decide null where there is nothing to move
+   */
+  async function move(seen: Channel, decide: (channel: Channel) => Move | null): Promise<Channel> {
+    let latest = seen
+    for (let tries = 0; tries < triesPerMove; tries++) {
+      latest = (await channels.find(seen.id)) ?? latest
       // A reconnect or a healed login in between: what was found out about the old ones no longer counts.
-      equals: {
-        grantId: channel.grantId,
-        'login.imap': channel.login.imap,
-        'login.smtp': channel.login.smtp,
+      if (!isSameSignIn(latest, seen)) return latest
+      const decided = decide(latest)
+      if (!decided) return latest
+      const unannounced = [...latest.unannounced, ...decided.tell]
+      const wakeAt = decided.change.wakeAt === undefined ? latest.wakeAt : decided.change.wakeAt
+      const change = { ...decided.change, unannounced, wakeAt, revision: latest.revision + 1 }
+      const moved = await channels.change(latest.id, change, unchanged(latest))
+      if (moved) return announce(moved)
+    }
+    return latest
+  }
+
+  function rest(channel: Channel, protocol: Protocol, error: PostroomError): Move {
+    const before = channel[`${protocol}Trouble`]
+    const doubt = doubtAfter(channel, protocol, error, now())
+    // What is not believed yet is nobody's task, whatever it will be once it is.
+    const fault = error.row.proof
+      ? new PostroomError('sign_in_unsettled', { evidence: error.evidence })
+      : error
+    const failures = (before?.failures ?? 0) + 1
+    const trouble: Trouble = {
+      fault: describeFault(fault),
+      failures,
+      since: before?.since ?? nowText(),
+      until: new Date(now() + backOffMs(error, failures, random)).toISOString(),
+      doubt,
+    }
+    const isNews = before?.fault.code !== fault.code
+    const history = isNews
+      ? withStep(channel.history, {
+          at: nowText(),
+          axis: 'connection',
+          protocol,
+          from: before ? 'backing_off' : 'ok',
+          to: 'backing_off',
+          reason: error.code,
+          evidence: error.evidence ?? null,
+        })
+      : channel.history
+    const begins = protocol === 'imap' && before === null
+    return {
+      change: {
+        [`${protocol}Trouble`]: trouble,
+        history,
+        ...(begins && { wakeAt: new Date(now() + overdueAfterMs).toISOString() }),
       },
-    })
-    return moved ? announce(moved) : ((await channels.find(channel.id)) ?? channel)
+      tell: [],
+    }
+  }
+
+  function stop(channel: Channel, protocol: Protocol, error: PostroomError): Move | null {
+    const proof = proofIn(error)
+    const transition = proof && authTransition(channel.auth.state, proof)
+    if (!transition) return null
+    const at = nowText()
+    const fault = describeFault(error)
+    const isBlock = transition.to === 'blocked_by_admin'
+    const access = isBlock
+      ? { ...channel.access, [protocol]: { state: 'blocked' as const, fault } }
+      : channel.access
+    const isSame = transition.to === channel.auth.state
+    const auth = isBlock
+      ? { ...authOf(access, at), ...(isSame && { since: channel.auth.since }) }
+      : { state: transition.to, fault, since: at }
+    // The same setting in the way of the other protocol is no news for whoever can change it.
+    const isTold = isSame && channel.auth.fault?.code === error.code
+    const step = {
+      at,
+      axis: 'auth' as const,
+      protocol,
+      from: channel.auth.state,
+      to: transition.to,
+      reason: error.code,
+      evidence: error.evidence ?? null,
+    }
+    return {
+      change: {
+        auth,
+        access,
+        nextProbeAt: nextProbeAt(access, now()),
+        [`${protocol}Trouble`]: null,
+        history: withStep(channel.history, step),
+        reminders: 0,
+        wakeAt: isBlock ? null : new Date(now() + (remindAfterDays[0] ?? 0) * dayMs).toISOString(),
+      },
+      tell: transition.tell && !isTold ? [{ type: transition.tell, at }] : [],
+    }
   }
 
   return {
     announce,
 
-    async loginRefused(channel, error) {
-      if (channel.auth.state === 'reconnect_required') return channel
-      const auth = { state: 'reconnect_required' as const, fault: describeFault(error), since: nowText() }
-      return move(channel, { auth }, ['channel.reconnect_required'])
+    failed(seen, protocol, error) {
+      return move(seen, channel => {
+        // A dead grant is told even where a setting is in the way already.
+        if (!mayUse(channel, protocol) && proofIn(error) !== 'person_needed') return null
+        if (channel.disconnectedAt !== null) return null
+        const isBelieved = proofIn(error) !== null && isProven(channel, protocol, error, now())
+        return isBelieved ? stop(channel, protocol, error) : rest(channel, protocol, error)
+      })
     },
 
-    async blocked(seen, protocol, error) {
-      // What a probe has just found and told is not told again.
-      const channel = (await channels.find(seen.id)) ?? seen
-      const isKnown = channel.access[protocol].state === 'blocked'
-      const access = {
-        ...channel.access,
-        [protocol]: { state: 'blocked' as const, fault: describeFault(error) },
-      }
-      const change = { access, auth: authOf(access, nowText()), nextProbeAt: nextProbeAt(access, now()) }
-      return move(channel, change, isKnown ? [] : ['channel.blocked'])
+    async succeeded(seen, protocol) {
+      if (seen[`${protocol}Trouble`] === null) return seen
+      return move(seen, channel => {
+        if (channel[`${protocol}Trouble`] === null) return null
+        const change = { ...channel, [`${protocol}Trouble`]: null }
+        const isFetched = protocol === 'imap'
+        const { to } = connectionTransitions.find(({ on }) => on === 'worked') ?? { to: 'ok' as const }
+        const step = {
+          at: nowText(),
+          axis: 'connection' as const,
+          protocol,
+          from: 'backing_off',
+          to: connectionOf(change).state === 'ok' ? to : 'backing_off',
+          reason: 'worked',
+          evidence: null,
+        }
+        return {
+          change: {
+            [`${protocol}Trouble`]: null,
+            tried: null,
+            history: withStep(channel.history, step),
+            ...(isFetched && { isOverdueTold: false, wakeAt: null }),
+          },
+          tell: isFetched && channel.isOverdueTold ? [{ type: 'channel.recovered', at: nowText() }] : [],
+        }
+      })
     },
 
-    async proven(channel, change) {
-      const types: EventType[] = []
-      const after = { ...channel, ...change }
-      const { imap, smtp } = after.login
-      if (imap !== channel.login.imap || smtp !== channel.login.smtp) types.push('channel.login_healed')
-      const [was, is] = [channel.auth.state, after.auth.state]
-      if (is === 'connected' && was !== 'connected') types.push('channel.recovered')
-      if (is === 'blocked_by_admin' && was !== 'blocked_by_admin') types.push('channel.blocked')
-      // The same state keeps its time: `since` tells how long, not when it was last looked at.
-      const auth = was === is ? { ...after.auth, since: channel.auth.since } : after.auth
-      return move(channel, { ...change, auth }, types)
+    proven(seen, change) {
+      return move(seen, channel => {
+        const at = nowText()
+        const tell: Telling[] = []
+        const after = { ...channel, ...change }
+        const { imap, smtp } = after.login
+        if (imap !== channel.login.imap || smtp !== channel.login.smtp) {
+          tell.push({ type: 'channel.login_healed', at })
+        }
+        const [was, is] = [channel.auth.state, after.auth.state]
+        const transition = authTransition(was, is === 'connected' ? 'proven' : 'setting_in_the_way')
+        if (was !== is && transition?.tell) tell.push({ type: transition.tell, at })
+        // The same state keeps its time: `since` tells how long, not when it was last looked at.
+        const auth = was === is ? { ...after.auth, since: channel.auth.since } : after.auth
+        const step = {
+          at,
+          axis: 'auth' as const,
+          protocol: null,
+          from: was,
+          to: is,
+          reason: after.auth.fault?.code ?? 'worked',
+          evidence: after.auth.fault?.evidence ?? null,
+        }
+        const history = was === is ? channel.history : withStep(channel.history, step)
+        return { change: { ...untroubled, ...change, auth, history }, tell }
+      })
     },
 
-    async unreachable(channel, error) {
-      const until = new Date(now() + (error.retryAfterMs ?? backOffMs)).toISOString()
-      return move(channel, { connection: { state: 'backing_off', fault: describeFault(error), until } }, [])
-    },
-
-    async succeeded(channel) {
-      if (channel.connection.state === 'ok') return channel
-      return move(channel, { connection: { state: 'ok', fault: null, until: null } }, [])
+    async attend(seen) {
+      const channel = await announce(seen)
+      if (channel.wakeAt === null || Date.parse(channel.wakeAt) > now()) return channel
+      return move(channel, latest => {
+        if (latest.wakeAt === null || Date.parse(latest.wakeAt) > now()) return null
+        return latest.auth.state === 'reconnect_required' ? remind(latest) : sayOverdue(latest)
+      })
     },
   }
+
+  function remind(channel: Channel): Move {
+    const reminder = channel.reminders + 1
+    const next = remindAfterDays[reminder]
+    const wakeAt = next ? new Date(Date.parse(channel.auth.since) + next * dayMs).toISOString() : null
+    const isOver = channel.disconnectedAt !== null
+    return {
+      change: { reminders: reminder, wakeAt: isOver ? null : wakeAt },
+      tell: isOver ? [] : [{ type: 'channel.reconnect_required', at: nowText(), reminder }],
+    }
+  }
+
+  function sayOverdue(channel: Channel): Move {
+    const isOverdue = channel.imapTrouble !== null && mayUse(channel, 'imap')
+    return {
+      change: { wakeAt: null, isOverdueTold: isOverdue },
+      tell: isOverdue ? [{ type: 'channel.overdue', at: nowText() }] : [],
+    }
+  }
+}
+
+function unchanged({ revision }: Channel) {
+  return { atMost: { revision } }
+}
+
+function isSameSignIn(a: Channel, b: Channel): boolean {
+  return a.grantId === b.grantId && a.login.imap === b.login.imap && a.login.smtp === b.login.smtp
+}
+
+/** Counts how often this very fault was seen since the protocol last worked; null for faults that need no proof. */
+function doubtAfter(
+  channel: Channel,
+  protocol: Protocol,
+  error: PostroomError,
+  nowMs: number,
+): Trouble['doubt'] {
+  const before = channel[`${protocol}Trouble`]?.doubt ?? null
+  // An outage in between says nothing, for or against.
+  if (!error.row.proof) return before
+  if (before?.code !== error.code) {
+    return { code: error.code, count: 1, since: new Date(nowMs).toISOString() }
+  }
+  return { ...before, count: before.count + 1 }
+}
+
+/** Whether a fault was seen as often, over as long, as its row wants before it is believed. */
+export function isProven(channel: Channel, protocol: Protocol, error: PostroomError, nowMs: number): boolean {
+  const { proof } = error.row
+  if (!proof) return true
+  const doubt = doubtAfter(channel, protocol, error, nowMs)
+  if (!doubt) return false
+  return doubt.count >= proof.failures && nowMs - Date.parse(doubt.since) >= proof.overMs
 }

@@ -10,10 +10,9 @@ const coldMs = 24 * 60 * minuteMs
 const frozenMs = 7 * coldMs
 
 export interface Activity {
-  channel: Pick<
-    Channel,
-    'auth' | 'connection' | 'connectedAt' | 'disconnectedAt' | 'lastFetchedAt' | 'nextProbeAt'
-  >
+  channel: Pick<Channel, 'auth' | 'connectedAt' | 'disconnectedAt' | 'lastFetchedAt' | 'nextProbeAt'> & {
+    imapTrouble: { until: string } | null
+  }
   /** What the operator wants for a mailbox with some traffic. */
   baseMinutes: number
   /** Mail is waiting already. */
@@ -23,7 +22,7 @@ export interface Activity {
 
 /** Pure: one step faster than the base after traffic, one or two slower in silence. */
 export function pollInterval({ channel, baseMinutes, hasMore, now }: Activity): number {
-  const { auth, connection, connectedAt, disconnectedAt, lastFetchedAt, nextProbeAt } = channel
+  const { auth, imapTrouble, connectedAt, disconnectedAt, lastFetchedAt, nextProbeAt } = channel
   // Only a person can mend it; the slot is kept so that nothing has to put the mailbox back into one.
   if (disconnectedAt !== null || auth.state === 'reconnect_required' || auth.state === 'app_fault') return 60
   if (nextProbeAt !== null && auth.state !== 'connected') return 15
@@ -31,10 +30,10 @@ export function pollInterval({ channel, baseMinutes, hasMore, now }: Activity): 
   const quietMs = now - Date.parse(lastFetchedAt ?? connectedAt)
   const steps = hasMore || quietMs < hotMs ? -1 : quietMs < coldMs ? 0 : quietMs < frozenMs ? 1 : 2
   const usual = at(pollIntervals.findIndex(minutes => minutes >= baseMinutes) + steps)
-  if (connection.state === 'ok' || connection.until === null) return usual
+  if (imapTrouble === null) return usual
 
   // While the provider wants peace, polling would only find that it must not.
-  const leftMinutes = (Date.parse(connection.until) - now) / minuteMs
+  const leftMinutes = (Date.parse(imapTrouble.until) - now) / minuteMs
   const longest = pollIntervals.filter(minutes => minutes <= leftMinutes).at(-1) ?? usual
   return Math.max(longest, usual)
 }

@@ -60,6 +60,11 @@ export async function probeMailbox(request: ProbeRequest): Promise<Probe> {
   return { imap, smtp }
 }
 
+/** What the server said to the last name. */
+export function lastAnswer({ attempts }: ProtocolProbe): string {
+  return attempts.at(-1)?.answer ?? 'no answer'
+}
+
 async function probeProtocol(
   candidates: string[],
   tryAll: boolean,

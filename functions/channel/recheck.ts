@@ -1,13 +1,13 @@
 /** Finds out anew how a channel's mail servers know it, and stores what works. Safe on a live channel (rows S8–S10). */
 
-import { authOf, judgeProbe, nextProbeAt } from './access.ts'
-import { loginCandidates } from './candidates.ts'
+import { authOf, judgeProbe, nextProbeAt, settingBehind } from './access.ts'
+import { type Candidates, loginCandidates, paced, triedAfter } from './candidates.ts'
 import type { Channel, ChannelChange, Channels } from './channels.ts'
-import { PostroomError } from './faults.ts'
-import type { Health } from './health.ts'
+import { faults, PostroomError } from './faults.ts'
+import { type Health, isProven } from './health.ts'
 import { emailOf, identityOf } from './login.ts'
-import { type Probe, probeMailbox } from './probe.ts'
-import { type Providers, providerOf } from './provider.ts'
+import { lastAnswer, type Probe, type Protocol, probeMailbox } from './probe.ts'
+import { type ProviderEntry, type Providers, providerOf } from './provider.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface RecheckServices {
@@ -29,45 +29,122 @@ export interface Recheck {
 const timeoutMs = 5_000
 
 /**
+ * At a person's wish: every name is tried at once.
  * @param options.tryAll also asks about names after one was accepted, to show a person the difference
  * @param options.dryRun changes nothing
- * @throws PostroomError of the broker, `identity_mismatch` if the grant is somebody else's, `mailbox_unusable`
+ * @throws PostroomError of the broker, `account_changed` if the grant is somebody else’s, `mailbox_unusable`
  */
 export async function recheck(
   channel: Channel,
   options: { tryAll: boolean; dryRun: boolean },
   services: RecheckServices,
 ): Promise<Recheck> {
-  const { tokens, providers, now } = services
+  const { entry, accessToken, candidates, email } = await freshSignIn(channel, services)
+  const probe = await probeMailbox({ entry, accessToken, candidates, timeoutMs, tryAll: options.tryAll })
+  const { login, access } = judgeProbe(probe, channel.login, channel.access)
+  if (options.dryRun) return { channel, before: channel.login, after: login, probe }
+  const change = { email, login, ...healthAfter(channel, access, probe, services.now()) }
+  const updated = await services.health.proven(channel, change)
+  return { channel: updated, before: channel.login, after: login, probe }
+}
+
+/**
+ * While a setting blocks one protocol, it is tried again by itself. Only what works now changes anything.
+ * @throws PostroomError of the broker, `account_changed`
+ */
+export async function lookAgain(channel: Channel, services: RecheckServices): Promise<Channel> {
+  const { change } = await pacedProbe(channel, services)
+  return services.health.proven(channel, change)
+}
+
+/**
+ * A server has refused the sign-in in the middle of work. Before that counts, it is looked into: with a fresh
+ * token, against the account the grant speaks for, under the names a fresh id_token gives (slowly, since servers
+ * count refused names), and by asking the other server what it thinks of the same token.
+ * @returns the channel, healed: the sign-in works under `login`
+ * @throws PostroomError the refusal itself while it may be a bad hour of the server's; `sign_in_unsettled` while
+ *   names are left to try; `sign_in_refused`, or a setting that is in the way; or that of a broker in trouble
+ */
+export async function settleRefusal(
+  channel: Channel,
+  { protocol, refusal }: { protocol: Protocol; refusal: PostroomError },
+  services: RecheckServices,
+): Promise<Channel> {
+  const isSettled = refusal.row.action !== 'heal' || !isProven(channel, protocol, refusal, services.now())
+  if (isSettled) throw refusal
+  const { probe, change, isLeft } = await pacedProbe(channel, services)
+  const own = probe[protocol]
+  if (own.login !== null) return services.health.proven(channel, change)
+
+  await services.channels.change(
+    channel.id,
+    { tried: change.tried },
+    { equals: { grantId: channel.grantId } },
+  )
+  const evidence = lastAnswer(own)
+  const fail = (code: PostroomError['code']) => new PostroomError(code, { cause: refusal, evidence })
+  // An outage meanwhile, or a setting that is named now: that is what is in the way.
+  if (own.fault && faults[own.fault.code].action !== 'heal') throw fail(own.fault.code)
+  const other = probe[protocol === 'imap' ? 'smtp' : 'imap']
+  if (isLeft[protocol] || !other.isConclusive) throw fail('sign_in_unsettled')
+  // The same token opens the other server: the grant is good, and something else is in the way.
+  if (other.login !== null) throw fail(settingBehind(protocol, own.fault?.code ?? refusal.code))
+  throw fail(isLeft[protocol === 'imap' ? 'smtp' : 'imap'] ? 'sign_in_unsettled' : 'sign_in_refused')
+}
+
+interface PacedProbe {
+  probe: Probe
+  /** What the probe has improved; what it has not is left as it was. */
+  change: ChannelChange & Pick<Channel, 'tried'>
+  /** Whether names are left that were not tried yet. */
+  isLeft: Record<Protocol, boolean>
+}
+
+async function pacedProbe(channel: Channel, services: RecheckServices): Promise<PacedProbe> {
+  const { now } = services
+  const { entry, accessToken, candidates, email } = await freshSignIn(channel, services)
+  const { names, isLeft } = paced(channel, candidates, now())
+  const probe = await probeMailbox({ entry, accessToken, candidates: names, timeoutMs })
+  const ok = { state: 'ok' as const, fault: null }
+  const { imap, smtp } = probe
+  const login = { imap: imap.login ?? channel.login.imap, smtp: smtp.login ?? channel.login.smtp }
+  const access = {
+    imap: imap.login === null ? channel.access.imap : ok,
+    smtp: smtp.login === null ? channel.access.smtp : ok,
+  }
+  const tried = triedAfter(channel, probe, now())
+  const change = { email, login, ...healthAfter(channel, access, probe, now()), tried }
+  return { probe, change, isLeft }
+}
+
+function healthAfter(channel: Channel, access: Channel['access'], { imap, smtp }: Probe, nowMs: number) {
+  const isProof = imap.login !== null || smtp.login !== null
+  // Servers that are away prove nothing, in neither direction.
+  const auth = isProof ? authOf(access, new Date(nowMs).toISOString()) : channel.auth
+  return { access, auth, nextProbeAt: nextProbeAt(access, nowMs) }
+}
+
+interface FreshSignIn {
+  entry: ProviderEntry
+  accessToken: string
+  candidates: Candidates
+  /** The mailbox's address, as far as it is known anew. */
+  email: string
+}
+
+async function freshSignIn(channel: Channel, { tokens, providers }: RecheckServices): Promise<FreshSignIn> {
   const entry = providerOf(providers, channel.provider)
   const { accessToken, claims } = await tokens.freshSignIn(channel)
   requireSameIdentity(channel, claims && identityOf(entry, claims), claims && emailOf(entry, claims))
-
-  const { sharedMailbox } = channel
-  // An old id_token's names stand in where the provider sends none with a refresh.
-  const names = claims ?? { email: channel.email }
-  const candidates = loginCandidates(entry, names, { known: channel.login, sharedMailbox })
-  const probe = await probeMailbox({
-    entry,
-    accessToken,
-    candidates,
-    timeoutMs,
-    tryAll: options.tryAll,
+  // The stored address stands in where the provider sends no id_token with a refresh.
+  const candidates = loginCandidates(entry, claims ?? {}, {
+    known: channel.login,
+    sharedMailbox: channel.sharedMailbox,
+    email: channel.email,
   })
-  const { login, access } = judgeProbe(probe, channel.login)
-  if (options.dryRun) return { channel, before: channel.login, after: login, probe }
-
-  const since = new Date(now()).toISOString()
-  const change: ChannelChange = {
-    // Where the account has no address of its own, the login is the address, and is renamed with it.
-    email: claims && channel.email === channel.login.smtp ? emailOf(entry, claims) : channel.email,
-    login,
-    access,
-    auth: authOf(access, since),
-    nextProbeAt: nextProbeAt(access, now()),
-  }
-  const updated = await services.health.proven(channel, change)
-  return { channel: updated, before: channel.login, after: login, probe }
+  // Where the account has no address of its own, the login is the address, and is renamed with it.
+  const isNamedByLogin = claims !== null && channel.email === channel.login.smtp
+  return { entry, accessToken, candidates, email: isNamedByLogin ? emailOf(entry, claims) : channel.email }
 }
 
 /** A grant that now speaks for another account must not be used for this channel's mail (decision 12). */
@@ -79,31 +156,7 @@ function requireSameIdentity(
   if (identity === null) return
   const isSame = Object.entries(channel.identity).every(([name, value]) => identity[name] === value)
   if (isSame) return
-  throw new PostroomError('identity_mismatch', {
+  throw new PostroomError('account_changed', {
     errors: [{ field: 'account', rule: `must be ${channel.email}`, found: email ?? 'another' }],
   })
-}
-
-/**
- * As `recheck`, for a server's refusal in the middle of work: that nothing lets the account in, or that it is
- * another account now, is then the proof that the login is broken.
- * @throws PostroomError `sign_in_refused`, with what the probe found as cause; or that of a broker in trouble
- */
-export async function recheckAfterRefusal(
-  channel: Channel,
-  refusal: PostroomError,
-  services: RecheckServices,
-): Promise<Recheck> {
-  try {
-    return await recheck(channel, { tryAll: false, dryRun: false }, services)
-  } catch (thrown) {
-    const isProof =
-      thrown instanceof PostroomError &&
-      (thrown.code === 'mailbox_unusable' || thrown.code === 'identity_mismatch')
-    if (!isProof) throw thrown
-    throw new PostroomError('sign_in_refused', {
-      cause: thrown,
-      evidence: thrown.evidence ?? refusal.evidence,
-    })
-  }
 }

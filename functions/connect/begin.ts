@@ -1,12 +1,19 @@
 /** The first half: a page that says what will happen, and the way to the provider. */
 
 import { createHash } from 'node:crypto'
-import { type ConnectSession, type ConnectSessions, sessionLifeMs } from '../channel/connect-sessions.ts'
+import type { Channel, Channels } from '../channel/channels.ts'
+import {
+  type ConnectSession,
+  type ConnectSessions,
+  newSession,
+  sessionLifeMs,
+} from '../channel/connect-sessions.ts'
 import { PostroomError } from '../channel/faults.ts'
 import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { hashSecret, randomSecret } from '../channel/identifiers.ts'
 import type { OAuthApps } from '../channel/oauth-apps.ts'
 import { type Providers, providerOf, tenantUrl } from '../channel/provider.ts'
+import { channelOfLink, isReconnectTicket } from '../channel/reconnect-link.ts'
 import type { Seal } from '../channel/seal.ts'
 import type { Table } from '../channel/table.ts'
 import { connectPage } from './connect-page.ts'
@@ -16,6 +23,7 @@ import { keepVerifier } from './verifier.ts'
 
 export interface BeginServices {
   sessions: ConnectSessions
+  channels: Channels
   secrets: Table
   seal: Seal
   apps: OAuthApps
@@ -41,7 +49,10 @@ export function redirectUri(publicUrl: string, provider: string): string {
  * @throws PostroomError `ticket_invalid`, `ticket_expired`, `ticket_used`, `provider_unknown`
  */
 export async function showConnectPage(request: HttpRequest, services: BeginServices): Promise<HttpAnswer> {
-  const session = await openSession(request, services)
+  const { sessionId, secret } = splitTicket(request.pathParameters?.ticket ?? '')
+  const session = isReconnectTicket(sessionId)
+    ? reconnectSession(await channelOfLink(sessionId, secret, services), services)
+    : await openSession(request, services)
   const entry = providerOf(services.providers, session.provider)
   return connectPage({
     appName: services.appName,
@@ -56,7 +67,7 @@ export async function showConnectPage(request: HttpRequest, services: BeginServi
 /** @throws PostroomError as above, and `browser_mismatch` without the page's cookie */
 export async function startConsent(request: HttpRequest, services: BeginServices): Promise<HttpAnswer> {
   const { sessions, providers, apps, publicUrl } = services
-  const session = await openSession(request, services)
+  const session = await sessionToStart(request, services)
   const cookie = browserSecret(request)
   if (cookie === undefined) throw new PostroomError('browser_mismatch')
   const entry = providerOf(providers, session.provider)
@@ -99,6 +110,25 @@ export async function startConsent(request: HttpRequest, services: BeginServices
   if (session.loginHint && url.searchParams.get('prompt') === 'select_account')
     url.searchParams.delete('prompt')
   return redirect(url.toString())
+}
+
+/** A reconnect link begins an ordinary session, each time anew; any other ticket is that of a session. */
+async function sessionToStart(request: HttpRequest, services: BeginServices): Promise<ConnectSession> {
+  const { sessionId, secret } = splitTicket(request.pathParameters?.ticket ?? '')
+  if (!isReconnectTicket(sessionId)) return openSession(request, services)
+  const channel = await channelOfLink(sessionId, secret, services)
+  // Before anything is stored: whoever has not seen the page makes no sessions.
+  if (browserSecret(request) === undefined) throw new PostroomError('browser_mismatch')
+  const session = reconnectSession(channel, services)
+  await services.sessions.create(session)
+  return session
+}
+
+/** Confirms itself: only the channel's own mailbox can come out of it, for the account that has it already. */
+function reconnectSession(channel: Channel, { now }: BeginServices): ConnectSession {
+  const { accountId, provider, id: channelId, sharedMailbox, login } = channel
+  const wanted = { accountId, provider, channelId, sharedMailbox, loginHint: login.smtp, autoConfirm: true }
+  return newSession(wanted, now()).session
 }
 
 async function openSession(request: HttpRequest, { sessions, now }: BeginServices): Promise<ConnectSession> {

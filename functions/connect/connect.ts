@@ -43,7 +43,7 @@ function buildServices(): ConnectServices {
     sessions: openConnectSessions({ main, now }),
     channels,
     slots: openSlots({ main }),
-    health: openHealth({ channels, events, now }),
+    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     queues: queues(),
     secrets,
     seal,

@@ -42,7 +42,7 @@ async function end(channel: Channel, { channels, now }: DisconnectServices): Pro
   const unannounced = [...channel.unannounced, { type: 'channel.disconnected', at }]
   const ended = await channels.change(
     channel.id,
-    { disconnectedAt: at, unannounced },
+    { disconnectedAt: at, unannounced, wakeAt: null, revision: channel.revision + 1 },
     { equals: { grantId: channel.grantId } },
   )
   if (ended) return ended

@@ -46,7 +46,7 @@ async function keepOneAlive(channel: Channel, services: KeepAliveServices): Prom
     await tokens.accessToken(channel)
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
+    if (error.row.action === 'reconnect') await health.failed(channel, 'imap', error)
     throw error
   }
 }

@@ -2,15 +2,16 @@
 
 import { mayUse, nextProbeAt } from '../channel/access.ts'
 import { isAppFault } from '../channel/app-breaker.ts'
+import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
-import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import { asPostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import type { ImapLogin } from '../channel/imap.ts'
 import type { FolderState } from '../channel/imap-glance.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
 import type { Queues } from '../channel/queues.ts'
-import { recheck, recheckAfterRefusal } from '../channel/recheck.ts'
+import { lookAgain, settleRefusal } from '../channel/recheck.ts'
 import type { Tokens } from '../channel/tokens.ts'
 import { hasWorkLeft, isIdle, readFolder } from './folder.ts'
 import type { FolderServices } from './reading.ts'
@@ -47,42 +48,39 @@ const nothing: Outcome = { hasTaken: false, hasMore: false }
 /** @throws PostroomError once the channel's health shows what went wrong */
 export async function pollMailbox(channel: Channel, poll: Poll): Promise<Outcome> {
   const { channels, health, now } = poll.services
-  const { state, until } = channel.connection
   if (channel.nextProbeAt !== null && Date.parse(channel.nextProbeAt) <= now()) {
-    await lookAgain(channel, poll.services)
+    await lookAtBlocked(channel, poll.services)
     return nothing
   }
   if (!mayUse(channel, 'imap')) return nothing
-  if (state === 'backing_off' && until !== null && Date.parse(until) > now()) return nothing
+  if (restsUntil(channel, 'imap', now()) !== null) return nothing
   try {
     const outcome = await fetchNew(channel, poll)
     // An idle poll leaves no trace, unless somebody waits for it.
     if (outcome.hasTaken || poll.isRequested) {
       await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
     }
-    await health.succeeded(channel)
+    await health.succeeded(channel, 'imap')
     return outcome
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    if (error.row.action === 'reconnect') await health.loginRefused(channel, error)
-    else if (error.code === 'imap_refuses_login') await health.blocked(channel, 'imap', error)
-    // One trouble of the operator's marks no mailbox.
-    else if (isAppFault(error)) throw error
-    // Exchange says "not connected" also when it is overloaded: only a probe takes it for a setting.
-    else if (error.code !== 'internal') await health.unreachable(channel, error)
+    // Our own trouble and the operator's say nothing about the mailbox.
+    if (error.code !== 'internal' && !isAppFault(error)) await health.failed(channel, 'imap', error)
     throw error
   }
 }
 
 /** While a setting blocks one protocol, it is tried again by itself; what works then goes on at once. */
-async function lookAgain(channel: Channel, services: MailboxServices): Promise<void> {
-  const { channels, queues, now } = services
+async function lookAtBlocked(channel: Channel, services: MailboxServices): Promise<void> {
+  const { channels, health, queues, now } = services
   if (channel.disconnectedAt !== null) return
   try {
-    const { channel: latest } = await recheck(channel, { tryAll: false, dryRun: false }, services)
+    const latest = await lookAgain(channel, services)
     if (mayUse(latest, 'smtp')) await queues.ring(channel.id)
-  } catch (error) {
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
     await channels.change(channel.id, { nextProbeAt: nextProbeAt(channel.access, now()) })
+    if (error.code !== 'internal' && !isAppFault(error)) await health.failed(channel, 'imap', error)
     throw error
   }
 }
@@ -131,15 +129,8 @@ async function signedIn<T>(
   try {
     return await work({ server, user: channel.login.imap, accessToken })
   } catch (error) {
-    if (!(error instanceof PostroomError) || error.code !== 'imap_auth_refused') throw error
-    const { channel: healed } = await recheckAfterRefusal(channel, error, services)
-    const { state, fault } = healed.access.imap
-    if (state === 'blocked') {
-      throw new PostroomError('imap_refuses_login', {
-        cause: error,
-        evidence: fault?.evidence ?? error.evidence,
-      })
-    }
+    const refusal = asPostroomError(error)
+    const healed = await settleRefusal(channel, { protocol: 'imap', refusal }, services)
     return work({ server, user: healed.login.imap, accessToken: await tokens.accessToken(healed) })
   }
 }

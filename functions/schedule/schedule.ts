@@ -4,6 +4,7 @@ import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
 import { eventLog, mainTable, queues } from '../channel/clients.ts'
 import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
+import { readEnvironment } from '../channel/environment.ts'
 import { type Health, openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
@@ -55,7 +56,7 @@ function buildServices(): ScheduleServices {
     outbox: openOutbox({ main }),
     channels,
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ channels, events, now }),
+    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     breaker: openAppBreaker({ main, events, now }),
     keepAlive: openKeepAlive({ main, channels, now }),
     queues: queues(),
@@ -70,7 +71,7 @@ export async function schedule(services: ScheduleServices): Promise<void> {
     outbox: ringOverdue,
     apps: resumeApps,
     unused: lookAfterUnused,
-    events: announceOverdue,
+    channels: attendChannels,
     sessions: expireUnconfirmed,
   }
   const results = await Promise.allSettled(Object.values(parts).map(part => part(services)))
@@ -128,11 +129,11 @@ async function lookAfterUnused({ keepAlive, queues }: ScheduleServices): Promise
   await keepAlive.done(page)
 }
 
-/** Tells what a crashed function decided but did not tell. */
-async function announceOverdue({ main, channels, health }: ScheduleServices): Promise<void> {
-  const keys = await main.due(channelDuePartition, '\uffff', dueLimit)
+/** Tells what a crashed function decided but did not tell, reminds of what is broken, and says what is overdue. */
+async function attendChannels({ main, channels, health, now }: ScheduleServices): Promise<void> {
+  const keys = await main.due(channelDuePartition, `${new Date(now()).toISOString()}#\uffff`, dueLimit)
   const found = await channels.findMany(keys.map(key => key.pk.slice('CHANNEL#'.length)))
-  await eachAlone(found, channel => health.announce(channel))
+  await eachAlone(found, channel => health.attend(channel))
 }
 
 /** A grant nobody confirmed in time is nobody's: revoked and forgotten. */

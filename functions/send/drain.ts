@@ -2,15 +2,16 @@
 
 import { mayUse } from '../channel/access.ts'
 import { isAppFault } from '../channel/app-breaker.ts'
+import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
-import { asPostroomError, PostroomError } from '../channel/faults.ts'
+import { asPostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { leaseKeys, takeLease } from '../channel/lease.ts'
 import { finalStates, type Message, type OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
-import { recheckAfterRefusal } from '../channel/recheck.ts'
+import { settleRefusal } from '../channel/recheck.ts'
 import { openSmtp, type SmtpSession } from '../channel/smtp.ts'
 import type { Table } from '../channel/table.ts'
 import type { Tokens } from '../channel/tokens.ts'
@@ -73,8 +74,8 @@ async function drainOnce(
     for (const { row, message } of ready) await park(message, row, { channel, services })
     return
   }
-  const { state, until } = channel.connection
-  if (state === 'backing_off' && until !== null && Date.parse(until) > services.now()) {
+  const until = restsUntil(channel, 'smtp', services.now())
+  if (until !== null) {
     for (const { row } of ready) await services.outbox.postpone(row, until)
     return
   }
@@ -142,7 +143,7 @@ async function deliverAll(
       if (deadlineMs - now() < reserveMs) return
       await deliver(message, row, { channel, session, services })
     }
-    await health.succeeded(channel)
+    await health.succeeded(channel, 'smtp')
   } catch (thrown) {
     const error = asPostroomError(thrown)
     // Our own trouble, with AWS for one, says nothing about the mailbox.
@@ -153,19 +154,14 @@ async function deliverAll(
       // One trouble of the operator's marks no mailbox.
       const until = new Date(now() + (error.retryAfterMs ?? 0)).toISOString()
       for (const { row, message } of open) await holdBack(message, row, { error, until, services })
-    } else if (error.row.action === 'reconnect' || error.row.actor === 'tenant_admin') {
-      const stopped =
-        error.row.action === 'reconnect'
-          ? await health.loginRefused(channel, error)
-          : await health.blocked(channel, 'smtp', error)
-      for (const { row, message } of open) await park(message, row, { channel: stopped, services })
-    } else if (['retry', 'wait'].includes(error.row.action) || error.row.actor === 'operator') {
-      const paused = await health.unreachable(channel, error)
-      for (const { row, message } of open) {
-        await postpone(message, row, { error, until: paused.connection.until, services })
-      }
+      return
+    }
+    const stopped = await health.failed(channel, 'smtp', error)
+    if (mayUse(stopped, 'smtp')) {
+      const until = restsUntil(stopped, 'smtp', now())
+      for (const { row, message } of open) await postpone(message, row, { error, until, services })
     } else {
-      throw error
+      for (const { row, message } of open) await park(message, row, { channel: stopped, services })
     }
   } finally {
     session?.close()
@@ -183,15 +179,8 @@ async function openSession(channel: Channel, services: DrainServices): Promise<S
   try {
     return await openSmtp({ server, user: channel.login.smtp, accessToken })
   } catch (error) {
-    if (!(error instanceof PostroomError) || error.code !== 'smtp_auth_refused') throw error
-    const { channel: healed } = await recheckAfterRefusal(channel, error, services)
-    const { state, fault } = healed.access.smtp
-    if (state === 'blocked') {
-      throw new PostroomError('smtp_refuses_login', {
-        cause: error,
-        evidence: fault?.evidence ?? error.evidence,
-      })
-    }
+    const refusal = asPostroomError(error)
+    const healed = await settleRefusal(channel, { protocol: 'smtp', refusal }, services)
     return openSmtp({ server, user: healed.login.smtp, accessToken: await tokens.accessToken(healed) })
   }
 }

@@ -16,7 +16,7 @@ const interval = ({
   pollInterval({
     channel: {
       auth: { state: 'connected', fault: null, since: ago(0) },
-      connection: { state: 'ok', fault: null, until: null },
+      imapTrouble: null,
       connectedAt: ago(hours(10_000)),
       disconnectedAt: null,
       lastFetchedAt: ago(hours(2)),
@@ -60,7 +60,7 @@ test.each([
   [60, hours(5)],
 ])('every %i minutes while it must back off for %i ms', (minutes, leftMs) => {
   const until = new Date(now + leftMs).toISOString()
-  expect(interval({ connection: { state: 'backing_off', fault: null, until } })).toBe(minutes)
+  expect(interval({ imapTrouble: { until } })).toBe(minutes)
 })
 
 test('what only a person can mend is looked at once an hour, what an administrator may mend sooner', () => {

@@ -1,6 +1,7 @@
 /** A batch of mailboxes: one that hangs, breaks or is damaged delays no other, and an outage prompts nobody. */
 
 import { beforeEach, expect, test } from 'vitest'
+import { connectionOf } from '../../functions/channel/channel-health.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
 import { answerRecord } from '../../functions/fetch/fetch.ts'
 import { useEngines } from '../support/engines.ts'
@@ -47,9 +48,9 @@ const told = async () =>
     .map(({ data }) => String(data.message?.subject))
 
 async function expectBackingOff(id: string): Promise<void> {
-  const { auth, connection } = await bench.channels.get(id)
-  expect(connection.state).toBe('backing_off')
-  expect(auth.state).toBe('connected')
+  const channel = await bench.channels.get(id)
+  expect(connectionOf(channel).state).toBe('backing_off')
+  expect(channel.auth.state).toBe('connected')
   expect((await eventTypes(bench)).filter(type => type.startsWith('channel.'))).toEqual([])
 }
 

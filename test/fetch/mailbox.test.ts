@@ -1,7 +1,9 @@
 /** Polling a mailbox of the sandbox: each new mail is told exactly once, and an idle poll costs nothing. */
 
 import { beforeEach, expect, test } from 'vitest'
+import type { Trouble } from '../../functions/channel/channel-health.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { describeFault, PostroomError } from '../../functions/channel/faults.ts'
 import { pollMailbox } from '../../functions/fetch/mailbox.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
@@ -184,13 +186,15 @@ test('a poll that has no time left begins no mail, and the next one goes on', as
   expect(await told()).toEqual(['later'])
 })
 
+function troubleUntil(until: string): Trouble {
+  const fault = describeFault(new PostroomError('imap_unreachable'))
+  return { fault, failures: 1, since: until, until, doubt: null }
+}
+
 test.each([
   ['needs a reconnect', { auth: { state: 'reconnect_required', fault: null, since: '' } }],
   ['was disconnected', { disconnectedAt: '2026-11-24T10:00:00.000Z' }],
-  [
-    'is backing off',
-    { connection: { state: 'backing_off', fault: null, until: '2999-01-01T00:00:00.000Z' } },
-  ],
+  ['is backing off', { imapTrouble: troubleUntil('2999-01-01T00:00:00.000Z') }],
 ] as const)('a channel that %s is not polled', async (_what, change) => {
   await bench.channels.change(channel.id, { ...change })
   await deliver('ada', {})
@@ -200,11 +204,11 @@ test.each([
 
 test('a channel whose back-off is over is polled, and is well again', async () => {
   const until = new Date(bench.now() - 1).toISOString()
-  await bench.channels.change(channel.id, { connection: { state: 'backing_off', fault: null, until } })
+  await bench.channels.change(channel.id, { imapTrouble: troubleUntil(until) })
   await deliver('ada', { subject: 'at last' })
   await poll()
   expect(await told()).toEqual(['at last'])
-  expect((await bench.channels.get(channel.id)).connection.state).toBe('ok')
+  expect((await bench.channels.get(channel.id)).imapTrouble).toBeNull()
 })
 
 test('the alias opens the mailbox by IMAP: the founding story’s other half', async () => {

@@ -1,6 +1,7 @@
 /** What becomes of messages and channel when there is no good token, or the server refuses it. */
 
 import { expect, test } from 'vitest'
+import { connectionOf } from '../../functions/channel/channel-health.ts'
 import { useEngines } from '../support/engines.ts'
 import { type SendingChannel, startSendingChannel } from '../support/sending-channel.ts'
 import { revoked } from '../support/token-endpoint.ts'
@@ -38,12 +39,16 @@ test(
 )
 
 test(
-  'S7: 535 with a fresh token, while IMAP refuses it as well, parks the mail and asks for a reconnect, once',
+  'S7: 535 with a fresh token, while IMAP refuses it as well, twice, parks the mail and asks for a reconnect, once',
   async () => {
     const sending = await start()
     sending.smtp.always.auth = refusal
     sending.imap.authenticate = 'NO AUTHENTICATE failed.'
     const messages = [await sending.accept('1'), await sending.accept('2')]
+    await sending.drain()
+    for (const message of messages) expect((await sending.latest(message)).state).toBe('retrying')
+    expect((await sending.latestChannel()).auth.state).toBe('connected')
+    sending.bench.clock.advance(16 * minuteMs)
     await sending.drain()
     await sending.drain()
     for (const message of messages) {
@@ -62,11 +67,14 @@ test(
 )
 
 test(
-  '535 with a fresh token that opens IMAP parks the mail for an administrator, and reading goes on',
+  '535 with a fresh token that opens IMAP, twice, parks the mail for an administrator, and reading goes on',
   async () => {
     const sending = await start()
     sending.smtp.always.auth = refusal
     const message = await sending.accept('1')
+    await sending.drain()
+    expect((await sending.latestChannel()).auth.state).toBe('connected')
+    sending.bench.clock.advance(16 * minuteMs)
     await sending.drain()
     await sending.drain()
     const fault = { code: 'smtp_refuses_login', actor: 'tenant_admin' }
@@ -158,7 +166,7 @@ test('a throttled token endpoint is waited for as long as it asks', async () => 
   sending.endpoint.script.push({ status: 429, body: {}, headers: { 'retry-after': '600' } })
   await sending.accept('1')
   await sending.drain()
-  const { until } = (await sending.latestChannel()).connection
+  const { until } = connectionOf(await sending.latestChannel())
   expect(Date.parse(until ?? '')).toBeGreaterThan(sending.bench.now() + 9 * minuteMs)
   sending.bench.clock.advance(5 * minuteMs)
   await sending.drain()

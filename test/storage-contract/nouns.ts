@@ -1,6 +1,7 @@
 /** Postroom's nouns, opened on the tables under test, and new ones to store. */
 
 import type { SNSClient } from '@aws-sdk/client-sns'
+import { untroubled } from '../../functions/channel/channel-health.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { type ConnectSession, openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openEvents } from '../../functions/channel/events.ts'
@@ -42,7 +43,7 @@ export function openNouns(
     /** As another function has it: with a cache of its own. */
     newSeal,
     grants: openGrants({ secrets, seal: newSeal(), now }),
-    health: openHealth({ channels, events, now }),
+    health: openHealth({ channels, events, publicUrl: 'http://localhost:4400', now }),
     identities: openIdentities({ main }),
     outbox: openOutbox({ main }),
     sessions: openConnectSessions({ main, now }),
@@ -77,7 +78,9 @@ export function newChannel(given: Partial<Channel> = {}): Channel {
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId: 'client',
     auth: { state: 'connected', fault: null, since: at },
-    connection: { state: 'ok', fault: null, until: null },
+    ...untroubled,
+    history: [],
+    revision: 0,
     access: { imap: { state: 'ok', fault: null }, smtp: { state: 'ok', fault: null } },
     nextProbeAt: null,
     grantId: randomId('gr'),

@@ -3,6 +3,7 @@
 import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { ScanCommand } from '@aws-sdk/lib-dynamodb'
 import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
+import { untroubled } from '../../functions/channel/channel-health.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { bySecret } from '../../functions/channel/client-credential.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
@@ -109,6 +110,7 @@ export type Workbench = ReturnType<typeof openWorkbench>
 export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
   const { providers, clock = openClock(), apps = testApps } = options
   const { now } = clock
+  const publicUrl = 'http://localhost:4400'
   const main = openTable(stores.dynamodb, stores.mainTable)
   const secrets = openTable(stores.dynamodb, stores.secretsTable)
   const mail = openMailStore({ s3: stores.s3, bucket: stores.bucket })
@@ -142,11 +144,11 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     identities: openIdentities({ main }),
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ channels, events, now }),
+    health: openHealth({ channels, events, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
     queues: recordQueues(),
     appName: null,
-    publicUrl: 'http://localhost:4400',
+    publicUrl,
     returnUrls: ['https://app.example/connected'],
     tokenRules: { accountClaim: 'account', operatorScope: 'operator' },
     pollIntervalMinutes: 5,
@@ -176,7 +178,9 @@ export async function addChannel(
     access: { imap: { state: 'ok', fault: null }, smtp: { state: 'ok', fault: null } },
     nextProbeAt: null,
     auth: { state: 'connected', fault: null, since: at },
-    connection: { state: 'ok', fault: null, until: null },
+    ...untroubled,
+    history: [],
+    revision: 0,
     grantId: `gr_${number}`,
     connectedAt: at,
     fetchSince: at,

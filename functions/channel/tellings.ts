@@ -1,0 +1,64 @@
+/** Turns what was decided about a channel into the event an app reads: what happened, why, who must act, and by which link. */
+
+import { type Channel, type Channels, presentChannel } from './channels.ts'
+import type { Events, EventType } from './events.ts'
+import { type Fault, type FaultCode, faults } from './faults.ts'
+import { newReconnectLink } from './reconnect-link.ts'
+
+/** Stored with the change it is about, until it is told. */
+export type Telling = Channel['unannounced'][number] & { type: EventType }
+
+export interface TellingServices {
+  channels: Channels
+  events: Events
+  /** Origin of the connect pages. */
+  publicUrl: string
+  now(): number
+}
+
+export interface Tellings {
+  tell(channel: Channel, telling: Channel['unannounced'][number]): Promise<void>
+}
+
+export function openTellings(services: TellingServices): Tellings {
+  return {
+    async tell(channel, { type, at, reminder }) {
+      const fault = faultOf(channel, type)
+      await services.events.announce({
+        type: type as EventType,
+        accountId: channel.accountId,
+        channelId: channel.id,
+        occurredAt: at,
+        subject: `${channel.id} ${at}`,
+        data: {
+          channel: presentChannel(channel),
+          ...(fault && { reason: fault.code, actor: fault.actor, summary: fault.summary }),
+          ...(fault && settingOf(fault.code)),
+          ...(needsConsent(channel, type) && { reconnectUrl: await newReconnectLink(channel, services) }),
+          ...(reminder && { reminder }),
+        },
+      })
+    },
+  }
+}
+
+/** What the event is about: a sign-in that is in the way, or a server that does not answer. */
+function faultOf(
+  channel: Channel,
+  type: string,
+): (Pick<Fault, 'actor' | 'summary'> & { code: string }) | null {
+  const isAboutSignIn = type === 'channel.reconnect_required' || type === 'channel.blocked'
+  const fault = isAboutSignIn ? channel.auth.fault : channel.imapTrouble?.fault
+  return isAboutSignIn || type === 'channel.overdue' ? ((fault as Fault | null | undefined) ?? null) : null
+}
+
+function settingOf(code: string): { setting?: string } {
+  const setting = Object.hasOwn(faults, code) ? faults[code as FaultCode].setting : undefined
+  return setting ? { setting } : {}
+}
+
+/** A policy may also be met by signing in again, from a device it likes. */
+function needsConsent({ auth }: Channel, type: string): boolean {
+  if (type === 'channel.reconnect_required') return true
+  return type === 'channel.blocked' && auth.fault?.code === 'grant_blocked_by_policy'
+}
