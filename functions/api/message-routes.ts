@@ -116,8 +116,11 @@ export const messageRoutes = [
       answer: { status: 200, body: messageSchema },
       faults: ['message_not_found', 'message_not_cancellable'],
     },
-    async ({ parameters, services }) =>
-      json(200, await present(await cancelMessage(parameters.id ?? '', services), services)),
+    async ({ parameters, services }) => {
+      const message = await cancelMessage(parameters.id ?? '', services)
+      await ringQuietly(services.queues, message.channelId, log)
+      return json(200, await present(message, services))
+    },
   ),
 
   route(
@@ -125,7 +128,8 @@ export const messageRoutes = [
       method: 'POST',
       path: '/v1/messages/{id}/retry',
       operationId: 'retryMessage',
-      summary: 'Sends a failed, uncertain or expired message again.',
+      summary:
+        'Sends a failed, uncertain or expired message again, or one that waits for its next attempt now.',
       answer: { status: 202, body: messageSchema },
       faults: ['message_not_found', 'message_not_retryable'],
     },

@@ -76,7 +76,12 @@ export const faults = {
   session_not_found: row(404, 'app', 'refuse', 'There is no such connect session.'),
   session_not_confirmable: row(409, 'app', 'refuse', 'This connect session cannot be confirmed now.'),
   channel_not_usable: row(409, 'app', 'refuse', 'The channel has no working sign-in to do this with.'),
-  message_not_retryable: row(409, 'app', 'refuse', 'Only a failed or uncertain message can be retried.'),
+  message_not_retryable: row(
+    409,
+    'app',
+    'refuse',
+    'Only a failed, uncertain, expired or waiting message can be retried.',
+  ),
   message_not_cancellable: row(409, 'app', 'refuse', 'The message is already on its way or done.'),
   loop_braked: row(
     409,

@@ -3,7 +3,13 @@
 import { z } from 'zod'
 import { type Key, readItem, type Table } from './table.ts'
 
-const leaseSchema = z.object({ holder: z.string(), untilMs: z.number(), bell: z.int() })
+const leaseSchema = z.object({
+  holder: z.string(),
+  untilMs: z.number(),
+  bell: z.int(),
+  epoch: z.int().default(0),
+  note: z.unknown().optional(),
+})
 
 /** A killed drain blocks its queue no longer than this; a living one renews in time. */
 const leaseMs = 30_000
@@ -16,6 +22,14 @@ export const leaseKeys = {
 }
 
 export interface Lease {
+  /** Grows with every holder: what the last holder wrote, an earlier one must not overwrite (fencing). */
+  epoch: number
+  /** What the last holder left for the next one. */
+  note: unknown
+  /** Leaves a note with every renewal and the release, which are written anyway. */
+  leave(note: () => unknown): void
+  /** To be asked before every piece of work; renews when it is time. @returns false if another may have taken over */
+  keep(): Promise<boolean>
   /** @returns false if the bell rang meanwhile: drain once more, then release again */
   release(): Promise<boolean>
   /** Ends the renewal without releasing, for a drain that fails: the lease then runs out. */
@@ -44,23 +58,43 @@ export async function takeLease(
 }
 
 async function tryLease(key: Key, holder: string, { main, now }: LeaseServices): Promise<Lease | undefined> {
+  const takenAtMs = now()
   const item = await main.update(
     key,
-    { set: { holder, untilMs: now() + leaseMs }, add: { bell: 0 } },
-    { exists: undefined, atMost: { untilMs: now() } },
+    { set: { holder, untilMs: takenAtMs + leaseMs }, add: { bell: 0, epoch: 1 } },
+    { exists: undefined, atMost: { untilMs: takenAtMs } },
   )
   if (!item) return undefined
-  let { bell } = readItem(leaseSchema, item)
+  const { epoch, note, bell: bellThen } = readItem(leaseSchema, item)
+  let bell = bellThen
+  let noteToLeave: () => unknown = () => note
+  let renewedAtMs = takenAtMs
+  let isLost = false
 
-  const renew = () => {
-    main.update(key, { set: { untilMs: now() + leaseMs } }, { equals: { holder } }).catch(() => undefined)
+  async function renew(): Promise<void> {
+    const atMs = now()
+    const set = { untilMs: atMs + leaseMs, note: noteToLeave() }
+    if (await main.update(key, { set }, { equals: { holder } })) renewedAtMs = atMs
+    else isLost = true
   }
-  const renewal = setInterval(renew, renewEveryMs)
+  // For the time in which a slow server is waited for. A renewal that fails is tried again at the next turn.
+  const renewal = setInterval(() => void renew().catch(() => undefined), renewEveryMs)
 
   return {
+    epoch,
+    note,
+    leave(next) {
+      noteToLeave = next
+    },
+
+    async keep() {
+      if (!isLost && now() - renewedAtMs >= renewEveryMs) await renew()
+      return !isLost && now() - renewedAtMs < leaseMs
+    },
+
     async release() {
-      const released = await main.update(key, { set: { untilMs: 0 } }, { equals: { holder, bell } })
-      if (released) {
+      const set = { untilMs: 0, note: noteToLeave() }
+      if (await main.update(key, { set }, { equals: { holder, bell } })) {
         clearInterval(renewal)
         return true
       }
@@ -73,6 +107,7 @@ async function tryLease(key: Key, holder: string, { main, now }: LeaseServices):
       bell = lease.bell
       return false
     },
+
     abandon: () => clearInterval(renewal),
   }
 }

@@ -11,6 +11,7 @@ export type Address = z.infer<typeof addressSchema>
 
 const outboundStates = [
   'queued',
+  // From before the first byte of the body leaves until the outcome is known.
   'sending',
   'retrying',
   'parked',
@@ -77,9 +78,15 @@ const outboundSchema = z.object({
   onUncertain: z.enum(['report', 'resend']),
   /** Hash of the document as the app sent it: the same key with another document is a conflict. */
   documentHash: z.string(),
+  /** How often a server was asked to take it, and the mail itself was the reason if it did not. */
   attempt: z.int(),
-  /** True from before the first body byte of the running attempt leaves until its outcome is known. */
-  bodyStarted: z.boolean(),
+  /** Of the drain that wrote last: one that lost its lease has a lower number, and writes no more. */
+  epoch: z.int().default(0),
+  /**
+   * When the Sent folder is looked into for it, and how often that was done: to learn what became of an
+   * uncertain message, or to put a copy of a sent one there. Null where there is nothing to look for.
+   */
+  sentLook: z.object({ tries: z.int(), at: z.string() }).nullable().default(null),
   nextAttemptAt: z.string().nullable(),
   sentAt: z.string().nullable(),
   /** The Message-ID the provider says it gave the mail, where it says so. */
@@ -246,7 +253,14 @@ const shownContent = {
 /** What an app sees. Storage keys and bookkeeping stay inside. */
 export const messageDocumentSchemas = {
   outbound: outboundSchema
-    .omit({ rawKey: true, contentKey: true, documentHash: true, bodyStarted: true, bounceCount: true })
+    .omit({
+      rawKey: true,
+      contentKey: true,
+      documentHash: true,
+      epoch: true,
+      sentLook: true,
+      bounceCount: true,
+    })
     .extend({ ...shownContent, bounces: z.array(bounceSchema).default([]) }),
   inbound: inboundSchema.omit({ rawKey: true, contentKey: true }).extend({
     ...shownContent,

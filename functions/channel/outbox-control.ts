@@ -10,7 +10,7 @@ interface ControlServices {
   now(): number
 }
 
-const retryable: readonly string[] = ['failed', 'uncertain', 'expired']
+const retryable: readonly string[] = ['failed', 'uncertain', 'expired', 'retrying']
 const cancellable: readonly string[] = ['queued', 'retrying', 'parked']
 /** How long a message retried after its time has for its new attempts. */
 const secondLifeMs = 72 * 3600_000
@@ -28,7 +28,7 @@ export async function retryMessage(
     await outbox.point(message, at)
     const queued = await messages.change(
       id,
-      { state: 'queued', fault: null, nextAttemptAt: null, bodyStarted: false, expiresAt },
+      { state: 'queued', fault: null, nextAttemptAt: null, sentLook: null, expiresAt },
       { oneOf: { state: [...retryable] } },
     )
     if (queued) return queued
@@ -37,10 +37,17 @@ export async function retryMessage(
 }
 
 /** @throws PostroomError `message_not_found`, `message_not_cancellable` */
-export async function cancelMessage(id: string, { messages }: ControlServices): Promise<OutboundMessage> {
+export async function cancelMessage(
+  id: string,
+  { messages, outbox, now }: ControlServices,
+): Promise<OutboundMessage> {
   const message = await outbound(id, messages)
   const cancelled = await messages.change(id, { state: 'cancelled' }, { oneOf: { state: [...cancellable] } })
-  if (cancelled) return cancelled
+  if (cancelled) {
+    // Told and cleared by the next drain, not only when the message would have been due.
+    await outbox.point(cancelled, new Date(now()).toISOString())
+    return cancelled
+  }
   throw refuse('message_not_cancellable', cancellable, message)
 }
 

@@ -9,14 +9,22 @@ import { type Key, readItem, type Table } from './table.ts'
 const dueShards = 8
 const duePartition = (shard: number) => `DUE#OUTBOX#${shard}`
 
-const rowSchema = z.object({ pk: z.string(), sk: z.string(), id: z.string(), dueAt: z.string() })
+const rowSchema = z.object({
+  pk: z.string(),
+  sk: z.string(),
+  id: z.string(),
+  dueAt: z.string(),
+  waitsForChannel: z.boolean().default(false),
+})
 
 export interface OutboxRow {
   key: Key
   /** The message it points to. */
   id: string
-  /** When somebody must look at it, at the latest. */
+  /** When somebody must look at it. Until then a drain passes it over without reading its message. */
   dueAt: string
+  /** Waits for its channel to be well again, and is looked at as soon as it is, before later ones: they stay in order. */
+  waitsForChannel: boolean
 }
 
 const partitionOf = (channelId: string) => `OUTBOX#${channelId}`
@@ -39,10 +47,12 @@ export interface Outbox {
   point(message: OutboundMessage, dueAt: string): Promise<void>
   /** The rows of one channel in order of acceptance, consistently; `after` goes on behind a row. */
   rows(channelId: string, limit: number, after?: OutboxRow): Promise<OutboxRow[]>
-  postpone(row: OutboxRow, dueAt: string): Promise<void>
+  /** Does nothing if the row is no longer as it was seen: somebody has asked for the message anew. */
+  postpone(row: OutboxRow, dueAt: string, options?: { waitsForChannel: boolean }): Promise<void>
+  /** As `postpone`: a retry that came between must not lose its pointer. */
   clear(row: OutboxRow): Promise<void>
-  /** @returns channels with rows that are due by `at` */
-  dueChannels(at: string, limitPerShard: number): Promise<string[]>
+  /** @returns channels with rows that are due by `at`, those that have waited longest first in each shard */
+  dueChannels(at: string, channelsPerShard: number): Promise<string[]>
 }
 
 export function openOutbox({ main }: { main: Table }): Outbox {
@@ -61,23 +71,33 @@ export function openOutbox({ main }: { main: Table }): Outbox {
     async rows(channelId, limit, after) {
       const items = await main.partition(partitionOf(channelId), { limit, after: after?.key.sk })
       return items.map(item => {
-        const { pk, sk, id, dueAt } = readItem(rowSchema, item)
-        return { key: { pk, sk }, id, dueAt }
+        const { pk, sk, ...row } = readItem(rowSchema, item)
+        return { key: { pk, sk }, ...row }
       })
     },
 
-    async postpone({ key }, dueAt) {
-      await main.update(key, { set: due(key, dueAt) })
+    async postpone({ key, dueAt: seen }, dueAt, { waitsForChannel } = { waitsForChannel: false }) {
+      await main.update(key, { set: { ...due(key, dueAt), waitsForChannel } }, { equals: { dueAt: seen } })
     },
 
-    async clear({ key }) {
-      await main.remove(key)
+    async clear({ key, dueAt: seen }) {
+      await main.remove(key, { equals: { dueAt: seen } })
     },
 
-    async dueChannels(at, limitPerShard) {
+    async dueChannels(at, channelsPerShard) {
       const shards = Array.from({ length: dueShards }, (_, shard) => duePartition(shard))
-      const keys = await Promise.all(shards.map(pk => main.due(pk, `${at}#\uffff`, limitPerShard)))
-      return [...new Set(keys.flat().map(channelOfRow))]
+      const found = await Promise.all(
+        shards.map(async pk => {
+          const channels = new Set<string>()
+          // A channel with thousands of rows must not hide the others behind them.
+          for await (const keys of main.duePages(pk, `${at}#\uffff`)) {
+            for (const key of keys) channels.add(channelOfRow(key))
+            if (channels.size >= channelsPerShard) break
+          }
+          return [...channels]
+        }),
+      )
+      return found.flat()
     },
   }
 }

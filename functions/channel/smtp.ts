@@ -5,7 +5,7 @@ import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { evidenceOf } from './evidence.ts'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
-import { smtpAnswerFault } from './smtp-answers.ts'
+import { type SmtpStage, smtpAnswerFault } from './smtp-answers.ts'
 
 export interface SmtpLogin {
   server: MailServer
@@ -34,10 +34,11 @@ export interface SmtpSession {
   /**
    * Hands one mail over.
    * @param body is read only after the server asked for it, so whoever makes it knows when the first byte leaves
-   * @throws PostroomError `smtp_unreachable`, `smtp_temporary`, `smtp_refused`, `smtp_recipients_refused`,
-   *   and `outcome_unknown` if the connection broke after the whole body was handed over
+   * @param options.limitMs ends the connection if all is not said by then
+   * @throws PostroomError `smtp_unreachable`, `outcome_unknown` if the connection broke after the whole body was
+   *   handed over, and what smtp-answers.ts makes of a refusal
    */
-  send(envelope: Envelope, body: Readable): Promise<Accepted>
+  send(envelope: Envelope, body: Readable, options: { limitMs: number }): Promise<Accepted>
   close(): void
 }
 
@@ -97,7 +98,7 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
   }
 
   return {
-    send: (envelope, body) => send(connection, envelope, body),
+    send: (envelope, body, { limitMs }) => send(connection, envelope, { body, limitMs }),
     close: () => connection.quit(),
   }
 }
@@ -127,22 +128,34 @@ function statusOf(response: string): number {
   return Number(/^\d{3}/.exec(response)?.[0] ?? 0)
 }
 
-function send(connection: SMTPConnection, envelope: Envelope, body: Readable): Promise<Accepted> {
+function send(
+  connection: SMTPConnection,
+  { from, to, sizeBytes }: Envelope,
+  { body, limitMs }: { body: Readable; limitMs: number },
+): Promise<Accepted> {
   // The error alone cannot tell "never sent" from "maybe sent"; whether our body was read to its end can.
   let bodyHandedOver = false
   body.once('end', () => {
     bodyHandedOver = true
   })
   return new Promise((resolve, reject) => {
-    const { from, to, sizeBytes } = envelope
+    const refuse = (error: unknown) => {
+      clearTimeout(limit)
+      const fault = sendFault(error, bodyHandedOver)
+      // Exchange knows the mail by its Message-ID: an earlier attempt of ours was accepted after all.
+      if (fault.code === 'already_accepted')
+        return resolve({ response: fault.evidence ?? '', providerMessageId: null, rejected: [] })
+      const isBetweenMails = bodyHandedOver || !body.readableDidRead
+      if (isAboutMail(fault) && isBetweenMails) return void cleared(connection).then(() => reject(fault))
+      // Where a body has begun, nothing but hanging up keeps it from being taken for a whole one.
+      connection.close()
+      reject(fault)
+    }
+    const limit = setTimeout(() => refuse(new Error('the time for this mail is over')), limitMs)
     connection.send({ from, to, size: sizeBytes }, body, (error, info) => {
-      if (error) {
-        const answered = responseCodeOf(error) !== undefined
-        const fault = smtpFault(error, bodyHandedOver && !answered ? 'outcome_unknown' : 'smtp_unreachable')
-        if (answered && fault.code !== 'smtp_unreachable') void cleared(connection).then(() => reject(fault))
-        else reject(fault)
-        return
-      }
+      // Whoever accepts a mail whose end we have not sent has not understood what we said.
+      if (error || !bodyHandedOver) return refuse(error)
+      clearTimeout(limit)
       resolve({
         response: evidenceOf(info?.response ?? ''),
         providerMessageId: info?.serverMessageId ?? null,
@@ -153,6 +166,11 @@ function send(connection: SMTPConnection, envelope: Envelope, body: Readable): P
       })
     })
   })
+}
+
+/** The session goes on after a fault that is this mail's own. */
+function isAboutMail({ code, row }: PostroomError): boolean {
+  return row.action === 'reject' || row.action === 'retry_once' || code === 'smtp_temporary'
 }
 
 /** RFC 5321 4.1.4: an open transaction would make the next MAIL FROM a nested one. */
@@ -178,35 +196,34 @@ function connectFault(error: unknown): PostroomError {
   return new PostroomError(fault, { cause: error, evidence })
 }
 
-function responseCodeOf(error: unknown): number | undefined {
-  const code = error instanceof Error && 'responseCode' in error ? error.responseCode : undefined
-  return typeof code === 'number' && code > 0 ? code : undefined
-}
-
 /** Where the server answered, its answer decides; otherwise what we know of how far we came. */
-function smtpFault(error: unknown, unanswered: FaultCode): PostroomError {
-  const code = responseCodeOf(error)
-  const response = error instanceof Error && 'response' in error ? String(error.response) : undefined
+function sendFault(error: unknown, bodyHandedOver: boolean): PostroomError {
+  const response = error instanceof Error && 'response' in error ? String(error.response) : ''
   const evidence = response ? evidenceOf(response) : errnoOf(error)
-  const atRecipients = error instanceof Error && 'command' in error && error.command === 'RCPT TO'
-  if (code === undefined) {
-    // nodemailer's own refusal, before anything was sent: larger than EHLO's SIZE, or no usable recipient.
-    const isLocal = errnoOf(error) === 'EMESSAGE' || errnoOf(error) === 'EENVELOPE'
-    return new PostroomError(isLocal ? 'smtp_refused' : unanswered, { cause: error, evidence })
-  }
-  const fault = codeOf(code)
-  return new PostroomError(fault === 'smtp_refused' && atRecipients ? 'smtp_recipients_refused' : fault, {
-    cause: error,
-    evidence,
-  })
+  const fault = faultOf(error, { response, bodyHandedOver })
+  return new PostroomError(fault, { cause: error, evidence })
 }
 
-/** RFC 5321 4.2.1: 4yz may succeed later, 5yz will not. */
-function codeOf(status: number): FaultCode {
-  // RFC 5321 3.8: with 421 the server hangs up.
-  if (status === 421) return 'smtp_unreachable'
-  if (status >= 500) return 'smtp_refused'
-  return status >= 400 ? 'smtp_temporary' : 'smtp_unreachable'
+function faultOf(
+  error: unknown,
+  { response, bodyHandedOver }: { response: string; bodyHandedOver: boolean },
+): FaultCode {
+  const unanswered = bodyHandedOver ? 'outcome_unknown' : 'smtp_unreachable'
+  const status = statusOf(response)
+  // RFC 5321 4.2.1: only 4yz and 5yz refuse. What else stands where 2yz should is no answer to go by.
+  if (status >= 400 && status < 600)
+    return smtpAnswerFault({ stage: stageOf(error, bodyHandedOver), response })
+  if (response !== '') return unanswered
+  // nodemailer's own refusals, before anything was sent: larger than EHLO's SIZE, or no usable recipient.
+  if (errnoOf(error) === 'EMESSAGE') return 'smtp_message_too_large'
+  return errnoOf(error) === 'EENVELOPE' ? 'smtp_refused' : unanswered
+}
+
+function stageOf(error: unknown, bodyHandedOver: boolean): SmtpStage {
+  const command = error instanceof Error && 'command' in error ? error.command : undefined
+  if (command === 'MAIL FROM') return 'mail'
+  if (command === 'RCPT TO') return 'rcpt'
+  return bodyHandedOver ? 'body' : 'data'
 }
 
 function errnoOf(error: unknown): string {

@@ -49,6 +49,8 @@ export interface Table {
   ): Promise<PageOf<Key>>
   /** Keys from the sparse index `due` whose time has come. Eventually consistent. */
   due(pk: string, untilSk: string, limit: number): Promise<Key[]>
+  /** As `due`, all of them, page by page. */
+  duePages(pk: string, untilSk: string): AsyncIterable<Key[]>
 }
 
 /** DynamoDB's own limit for BatchGetItem. */
@@ -165,15 +167,28 @@ export function openTable(client: DynamoDBClient, name: string): Table {
     },
 
     async due(pk, untilSk, limit) {
-      const answer = await query({
-        IndexName: indexNames.due,
-        KeyConditionExpression: `${keyNames.duePartition} = :pk AND ${keyNames.dueSort} <= :until`,
-        ExpressionAttributeValues: { ':pk': pk, ':until': untilSk },
-        Limit: limit,
-      })
-      return (answer.Items ?? []).map(item => ({ pk: `${item.pk}`, sk: `${item.sk}` }))
+      return keysOf(await query({ ...dueBy(pk, untilSk), Limit: limit }))
+    },
+
+    async *duePages(pk, untilSk) {
+      let from: QueryCommandInput['ExclusiveStartKey']
+      do {
+        const answer = await query({ ...dueBy(pk, untilSk), ExclusiveStartKey: from })
+        yield keysOf(answer)
+        from = answer.LastEvaluatedKey
+      } while (from)
     },
   }
+}
+
+const dueBy = (pk: string, untilSk: string) => ({
+  IndexName: indexNames.due,
+  KeyConditionExpression: `${keyNames.duePartition} = :pk AND ${keyNames.dueSort} <= :until`,
+  ExpressionAttributeValues: { ':pk': pk, ':until': untilSk },
+})
+
+function keysOf({ Items = [] }: { Items?: Item[] }): Key[] {
+  return Items.map(({ pk, sk }) => ({ pk: `${pk}`, sk: `${sk}` }))
 }
 
 /**

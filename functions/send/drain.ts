@@ -1,56 +1,59 @@
-/** Drains one channel: everything that is due, in order of acceptance, over one SMTP session. */
+/** Drains one channel: everything that is due, in order of acceptance, over one SMTP session, at its provider's pace. */
 
 import { mayUse } from '../channel/access.ts'
 import { isAppFault } from '../channel/app-breaker.ts'
 import { restsUntil } from '../channel/channel-health.ts'
-import type { Channel, Channels } from '../channel/channels.ts'
-import { asPostroomError } from '../channel/faults.ts'
-import type { Health } from '../channel/health.ts'
+import type { Channel } from '../channel/channels.ts'
+import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import { randomId } from '../channel/identifiers.ts'
-import { leaseKeys, takeLease } from '../channel/lease.ts'
-import { finalStates, type Message, type OutboundMessage } from '../channel/messages.ts'
+import { type Lease, leaseKeys, takeLease } from '../channel/lease.ts'
+import type { OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
-import { type Providers, providerOf } from '../channel/provider.ts'
-import { settleRefusal } from '../channel/recheck.ts'
-import { openSmtp, type SmtpSession } from '../channel/smtp.ts'
+import { type ProviderEntry, providerOf } from '../channel/provider.ts'
 import type { Table } from '../channel/table.ts'
-import type { Tokens } from '../channel/tokens.ts'
-import {
-  cancel,
-  type DeliveryServices,
-  deliver,
-  expire,
-  holdBack,
-  park,
-  postpone,
-  settle,
-  settleUnfinished,
-} from './deliver.ts'
+import { type Delivered, deliver } from './deliver.ts'
+import { openRow } from './open-row.ts'
+import { openPace, type Pace } from './pace.ts'
+import { type Look, lookIntoSent, needsCopy, type SentLookServices } from './sent-look.ts'
+import { cancel, hold, type Place, park, waitForChannel } from './settle.ts'
+import { type LineServices, openLine } from './smtp-line.ts'
 
-export interface DrainServices extends DeliveryServices {
+export interface DrainServices extends SentLookServices, LineServices {
   main: Table
-  channels: Channels
-  outbox: Outbox
-  tokens: Tokens
-  providers: Providers
-  health: Health
+  sleep(ms: number): Promise<void>
 }
 
-/** One look at the outbox takes up to this many rows. */
-const rowsPerLook = 50
-/** No delivery begins with less time than this left; `schedule` rings again for what remains. */
+interface Drain {
+  lease: Lease
+  pace: Pace
+  services: DrainServices
+  /** When the function is ended, whatever it is doing. */
+  deadlineMs: number
+}
+
+/** One look at the outbox takes up to this many rows; what cannot be sent is dealt with in portions of this size. */
+const rowsPerLook = 100
+const heldPerLook = 50
+/** Nothing begins with less time than this left; `schedule` rings again for what remains. */
 const reserveMs = 60_000
-/** A pointer whose message never came is cleared after this long: its accept has failed. */
-const orphanMs = 5 * 60_000
+/** What is written after the last answer of a server must be written before the function is ended. */
+const writingMs = 15_000
+/** A longer wait for the pace is not worth an idle function: `schedule` rings again every minute. */
+const longestSleepMs = 10_000
+/** Where the channel itself need not rest. */
+const shortRestMs = 10_000
 
 export async function drain(
   channelId: string,
-  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
+  { services, deadlineMs }: Pick<Drain, 'services' | 'deadlineMs'>,
 ): Promise<void> {
   const lease = await takeLease(leaseKeys.outbox(channelId), randomId('drain'), services)
   if (!lease) return
+  // Kept with the lease: what a killed drain sent since its last renewal is not in it.
+  const pace = openPace(lease.note, services.now)
+  lease.leave(() => pace.stored())
   try {
-    do await drainOnce(channelId, { services, deadlineMs })
+    do while (await drainOnce(channelId, { lease, pace, services, deadlineMs }));
     while (!(await lease.release()))
   } catch (error) {
     lease.abandon()
@@ -58,144 +61,150 @@ export async function drain(
   }
 }
 
-async function drainOnce(
-  channelId: string,
-  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
-): Promise<void> {
+/** @returns whether something is to be sent that this pass has gone by */
+async function drainOnce(channelId: string, drain: Drain): Promise<boolean> {
+  const { lease, services } = drain
   const channel = await services.channels.find(channelId)
-  if (!channel) return
-  const ready = await readyMessages(channel, services)
-  if (ready.length === 0) return
-  if (channel.disconnectedAt !== null) {
-    for (const { row, message } of ready) await cancel(message, row, { channel, services })
-    return
-  }
-  if (!mayUse(channel, 'smtp')) {
-    for (const { row, message } of ready) await park(message, row, { channel, services })
-    return
-  }
-  const until = restsUntil(channel, 'smtp', services.now())
-  if (until !== null) {
-    for (const { row } of ready) await services.outbox.postpone(row, until)
-    return
-  }
-  await deliverAll(channel, ready, { services, deadlineMs })
+  if (!channel) return false
+  const place = { channel, lease, services }
+  const looks: Look[] = []
+  await sendDue(looks, { ...drain, ...place })
+  const canLook = looks.length > 0 && hasTime(drain) && (await lease.keep())
+  return canLook ? lookIntoSent(looks, place) : false
 }
 
-interface Ready {
-  row: OutboxRow
-  message: OutboundMessage
-}
+async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promise<void> {
+  const { channel, lease, pace, services } = pass
+  const provider = providerOf(services.providers, channel.provider)
+  const line = openLine(channel, services)
+  let place: Place = { channel, lease, services }
+  let mode = modeOf(channel, services.now())
+  let held = 0
 
-/** The next messages to deliver, in order. What waits for its time is passed over, however much of it there is. */
-async function readyMessages(channel: Channel, services: DrainServices): Promise<Ready[]> {
-  const ready: Ready[] = []
-  let last: OutboxRow | undefined
-  do {
-    const rows = await services.outbox.rows(channel.id, rowsPerLook, last)
-    const messages = await Promise.all(rows.map(({ id }) => services.messages.find(id)))
-    for (const [index, row] of rows.entries()) {
-      const message = await readyMessage(row, messages[index], { channel, services })
-      if (message) ready.push({ row, message })
+  const attempt = async (message: OutboundMessage, row: OutboxRow): Promise<Delivered> => {
+    try {
+      const session = await line.session()
+      const limitMs = pass.deadlineMs - services.now() - writingMs
+      const delivery = { session, limitMs, needsCopy: needsCopy(channel, provider) }
+      pace.count()
+      return await deliver(message, row, { ...place, ...delivery })
+    } catch (thrown) {
+      return { session: 'broken', error: asPostroomError(thrown), open: message }
     }
-    last = rows.length === rowsPerLook ? rows.at(-1) : undefined
-  } while (last && ready.length < rowsPerLook)
-  return ready
-}
-
-/** Clears away what is done, settles what a dead drain left; gives what is to be delivered now. */
-async function readyMessage(
-  row: OutboxRow,
-  message: Message | undefined,
-  { channel, services }: { channel: Channel; services: DrainServices },
-): Promise<OutboundMessage | undefined> {
-  const { outbox, now } = services
-  const at = new Date(now()).toISOString()
-  if (message?.direction !== 'outbound') {
-    const acceptedAtMs = Date.parse(row.key.sk.slice(0, row.key.sk.indexOf('#')))
-    if (now() - acceptedAtMs > orphanMs) await outbox.clear(row)
-    return undefined
   }
-  if (finalStates.includes(message.state)) await settle(message, row, { channel, services })
-  // We hold the lease, so whoever was sending this is dead, and the body may have arrived.
-  else if (message.state === 'sending' && message.bodyStarted) {
-    await settleUnfinished(message, row, { channel, services })
-  } else if (message.expiresAt <= at) await expire(message, row, { channel, services })
-  else if (isDue(message, at) || channel.disconnectedAt !== null) return message
-  return undefined
-}
 
-function isDue(message: OutboundMessage, at: string): boolean {
-  const notBefore = message.state === 'retrying' ? message.nextAttemptAt : message.sendAt
-  return notBefore === null || notBefore <= at
-}
-
-async function deliverAll(
-  channel: Channel,
-  ready: Ready[],
-  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
-): Promise<void> {
-  const { health, now } = services
-  let session: SmtpSession | undefined
   try {
-    session = await openSession(channel, services)
-    for (const { row, message } of ready) {
-      if (deadlineMs - now() < reserveMs) return
-      await deliver(message, row, { channel, session, services })
+    for await (const row of rowsOf(channel.id, services.outbox)) {
+      if (!concerns(row, mode, services.now())) continue
+      const message = await openRow(row, { ...place, looks })
+      if (!message) continue
+      if (mode.is !== 'sending') {
+        await keepBack(message, row, { mode, place })
+        if (++held >= heldPerLook) return
+        continue
+      }
+      if (!(await mayDeliver(pass, provider))) return
+      let delivered = await attempt(message, row)
+      if (delivered.session === 'broken' && delivered.open && line.isWorn(delivered.error)) {
+        line.drop()
+        delivered = await attempt(delivered.open, row)
+      }
+      if (delivered.session === 'usable') line.used()
+      else line.drop()
+      if (delivered.session !== 'broken') continue
+      ;({ mode, place } = await modeAfter(delivered.error, { ...pass, place, provider }))
+      if (delivered.open) await keepBack(delivered.open, row, { mode, place })
     }
-    await health.succeeded(channel, 'smtp')
-  } catch (thrown) {
-    const error = asPostroomError(thrown)
-    // Our own trouble, with AWS for one, says nothing about the mailbox.
-    if (error.code === 'internal') throw error
-    const open = await stillOpen(ready, services)
-    // Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
-    if (isAppFault(error)) {
-      // One trouble of the operator's marks no mailbox.
-      const until = new Date(now() + (error.retryAfterMs ?? 0)).toISOString()
-      for (const { row, message } of open) await holdBack(message, row, { error, until, services })
-      return
-    }
-    const stopped = await health.failed(channel, 'smtp', error)
-    if (mayUse(stopped, 'smtp')) {
-      const until = restsUntil(stopped, 'smtp', now())
-      for (const { row, message } of open) await postpone(message, row, { error, until, services })
-    } else {
-      for (const { row, message } of open) await park(message, row, { channel: stopped, services })
-    }
+    if (mode.is === 'sending' && line.wasUsed()) await services.health.succeeded(channel, 'smtp')
   } finally {
-    session?.close()
+    line.drop()
   }
 }
 
-/**
- * A refused login is looked into before it counts: with a fresh token, under the names a fresh id_token
- * gives. So a renamed or wrongly stored login heals by itself (rows S8, S9).
- */
-async function openSession(channel: Channel, services: DrainServices): Promise<SmtpSession> {
-  const { tokens, providers } = services
-  const { smtp: server } = providerOf(providers, channel.provider)
-  const accessToken = await tokens.accessToken(channel)
-  try {
-    return await openSmtp({ server, user: channel.login.smtp, accessToken })
-  } catch (error) {
-    const refusal = asPostroomError(error)
-    const healed = await settleRefusal(channel, { protocol: 'smtp', refusal }, services)
-    return openSmtp({ server, user: healed.login.smtp, accessToken: await tokens.accessToken(healed) })
+async function* rowsOf(channelId: string, outbox: Outbox): AsyncGenerator<OutboxRow> {
+  let rows: OutboxRow[] = []
+  do {
+    rows = await outbox.rows(channelId, rowsPerLook, rows.at(-1))
+    yield* rows
+  } while (rows.length === rowsPerLook)
+}
+
+/** What a drain does with messages that wait: send them, or keep them back for a reason that is the channel's. */
+type Mode =
+  | { is: 'sending' }
+  | { is: 'cancelling' }
+  | { is: 'parking' }
+  | { is: 'resting'; until: string }
+  | { is: 'waiting'; until: string; error: PostroomError }
+
+function modeOf(channel: Channel, nowMs: number): Mode {
+  if (channel.disconnectedAt !== null) return { is: 'cancelling' }
+  if (!mayUse(channel, 'smtp')) return { is: 'parking' }
+  const until = restsUntil(channel, 'smtp', nowMs)
+  return until === null ? { is: 'sending' } : { is: 'resting', until }
+}
+
+/** Rows for later are gone by without a look at their messages, however many they are. */
+function concerns(row: OutboxRow, mode: Mode, nowMs: number): boolean {
+  if (mode.is === 'cancelling') return true
+  return row.dueAt <= new Date(nowMs).toISOString() || (row.waitsForChannel && mode.is === 'sending')
+}
+
+async function keepBack(
+  message: OutboundMessage,
+  row: OutboxRow,
+  { mode, place }: { mode: Mode; place: Place },
+): Promise<void> {
+  if (mode.is === 'cancelling') await cancel(message, row, place)
+  else if (mode.is === 'parking') await park(message, row, place)
+  else if (mode.is === 'resting') await hold(message, row, { until: mode.until, ...place })
+  else if (mode.is === 'waiting')
+    await waitForChannel(message, row, { until: mode.until, error: mode.error, ...place })
+}
+
+/** The lease, the time left and the provider's pace must all allow it. */
+async function mayDeliver(
+  { lease, pace, services, ...pass }: Drain,
+  { limits }: ProviderEntry,
+): Promise<boolean> {
+  for (;;) {
+    if (!hasTime({ services, ...pass }) || !(await lease.keep())) return false
+    const waitMs = pace.waitMs(limits.messagesPerMinute)
+    if (waitMs === 0) return true
+    if (waitMs > longestSleepMs) return false
+    await services.sleep(waitMs)
   }
 }
 
-/**
- * What still waits in the outbox. A message that is `sending` is not ours to touch: either this drain has
- * dealt with it, or another one that took over our lease is at it now.
- */
-async function stillOpen(ready: Ready[], { messages }: DrainServices): Promise<Ready[]> {
-  const latest = await Promise.all(ready.map(({ message }) => messages.find(message.id)))
-  return ready.flatMap(({ row }, index) => {
-    const message = latest[index]
-    const waits = message?.direction === 'outbound' && waitingStates.includes(message.state)
-    return waits ? [{ row, message }] : []
-  })
+function hasTime({ deadlineMs, services }: Pick<Drain, 'deadlineMs' | 'services'>): boolean {
+  return deadlineMs - services.now() >= reserveMs
 }
 
-const waitingStates: readonly string[] = ['queued', 'retrying', 'parked']
+interface Fault extends Drain {
+  channel: Channel
+  place: Place
+  provider: ProviderEntry
+}
+
+/**
+ * Nobody's mail is lost to a fault that is not its own: it parks for a person, or waits for the time.
+ * @throws the error itself if it is our own trouble, with AWS for one, which says nothing about the mailbox
+ */
+async function modeAfter(
+  error: PostroomError,
+  { channel, place, pace, services, provider }: Fault,
+): Promise<{ mode: Mode; place: Place }> {
+  const { health, now } = services
+  if (error.code === 'internal') throw error
+  if (error.row.action === 'wait') pace.slowDown(provider.limits.messagesPerMinute)
+  if (isAppFault(error)) {
+    // One trouble of the operator's marks no mailbox.
+    const until = new Date(now() + (error.retryAfterMs ?? 0)).toISOString()
+    return { mode: { is: 'waiting', until, error }, place }
+  }
+  const stopped = await health.failed(channel, 'smtp', error)
+  const ofChannel = { ...place, channel: stopped }
+  if (!mayUse(stopped, 'smtp')) return { mode: { is: 'parking' }, place: ofChannel }
+  const until = restsUntil(stopped, 'smtp', now()) ?? new Date(now() + shortRestMs).toISOString()
+  return { mode: { is: 'waiting', until, error }, place: ofChannel }
+}

@@ -1,5 +1,6 @@
 /** SQS → SMTP: takes in message documents, and drains the outbox of every channel that was rung for. */
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
@@ -10,6 +11,8 @@ import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
+import { openSentFolder } from '../channel/sent-folder.ts'
+import { openSmtp } from '../channel/smtp.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type DrainServices, drain } from './drain.ts'
 import { type IntakeServices, takeIn } from './intake.ts'
@@ -54,6 +57,9 @@ function buildServices(): SendServices {
         }),
       )
     },
+    openSmtp,
+    openSent: openSentFolder,
+    sleep: ms => sleep(ms),
     now,
   }
 }

@@ -23,7 +23,7 @@ async function signedIn(smtp: ScriptedSmtp): Promise<SmtpSession> {
 }
 
 const handOver = (session: SmtpSession, body: Iterable<string> | AsyncIterable<string> = [mail]) =>
-  session.send(envelope, Readable.from(body, { objectMode: false }))
+  session.send(envelope, Readable.from(body, { objectMode: false }), { limitMs: 60_000 })
 
 function expectNoToken(error: unknown): void {
   expect(textsOf(error)).not.toContain(accessToken)
@@ -45,7 +45,7 @@ test('one connection takes one mail after the other, also after a refusal', asyn
   const smtp = await startScriptedSmtp()
   smtp.script.body = ['554 5.2.0 Refused', null]
   const session = await signedIn(smtp)
-  expect((await thrownBy(() => handOver(session))).code).toBe('smtp_refused')
+  expect((await thrownBy(() => handOver(session))).code).toBe('smtp_refusal_unclear')
   await handOver(session)
   expect(smtp.mails).toHaveLength(1)
   expect(smtp.connections).toBe(1)
@@ -60,14 +60,14 @@ test('one of two recipients refused: the mail goes to the other, and the refusal
 })
 
 test.each<[SmtpStage, string, string]>([
-  ['mail', '550 5.7.60 Client does not have permissions to send as this sender', 'smtp_refused'],
-  ['mail', '451 4.7.500 Server busy', 'smtp_temporary'],
+  ['mail', '550 5.7.60 Client does not have permissions to send as this sender', 'send_as_denied'],
+  ['mail', '451 4.7.500 Server busy', 'smtp_throttled'],
   ['rcpt', '550 5.1.1 No such user', 'smtp_recipients_refused'],
   ['rcpt', '450 4.2.1 Greylisted', 'smtp_temporary'],
-  ['data', '554 5.5.1 No', 'smtp_refused'],
+  ['data', '554 5.5.1 No', 'smtp_refusal_unclear'],
   ['data', '452 4.3.1 Insufficient resources', 'smtp_temporary'],
   ['body', '550 5.7.1 Spam', 'smtp_refused'],
-  ['body', '554 5.2.252 SendAsDenied; ada@contoso.example', 'smtp_refused'],
+  ['body', '554 5.2.252 SendAsDenied; ada@contoso.example', 'send_as_denied'],
   ['body', '451 4.7.0 Try again', 'smtp_temporary'],
   ['mail', '421 4.3.2 Bye', 'smtp_unreachable'],
   ['rcpt', '421 4.3.2 Bye', 'smtp_unreachable'],
@@ -99,7 +99,7 @@ test.each<[SmtpStage, string]>([
     smtp.always[stage] = { reply, thenDrop: true }
     const session = await signedIn(smtp)
     const error = await thrownBy(() => handOver(session))
-    expect(error.code).toBe(reply.startsWith('421') ? 'smtp_unreachable' : 'smtp_refused')
+    expect(error.code).toBe(reply.startsWith('421') ? 'smtp_unreachable' : 'smtp_refusal_unclear')
   },
   promptMs,
 )
@@ -167,8 +167,45 @@ test('a mail larger than the server takes is refused for good, and the connectio
   const smtp = await startScriptedSmtp()
   smtp.extensions = ['SIZE 1000', '8BITMIME', 'AUTH XOAUTH2']
   const session = await signedIn(smtp)
-  const error = await thrownBy(() => session.send({ ...envelope, sizeBytes: 2000 }, Readable.from([mail])))
+  const error = await thrownBy(() =>
+    session.send({ ...envelope, sizeBytes: 2000 }, Readable.from([mail]), { limitMs: 60_000 }),
+  )
   expect(error.row.action).toBe('reject')
   await handOver(session)
   expect(smtp.mails).toHaveLength(1)
+})
+
+test('a mail that Exchange says it has already was accepted', async () => {
+  const smtp = await startScriptedSmtp()
+  smtp.always.body = '554 5.2.0 STOREDRV.Submission.Exception:DuplicateDelivery; Cannot submit message'
+  expect(await handOver(await signedIn(smtp))).toMatchObject({ rejected: [] })
+})
+
+test.each(['what?', '354 Go on', '199 x'])(
+  'after the final dot %j is no answer to go by: nobody knows whether it was accepted',
+  async reply => {
+    const smtp = await startScriptedSmtp()
+    smtp.always.body = { reply, thenDrop: true }
+    const session = await signedIn(smtp)
+    expect((await thrownBy(() => handOver(session))).code).toBe('outcome_unknown')
+  },
+)
+
+test('an acceptance before the end of the mail is none', async () => {
+  const smtp = await startScriptedSmtp()
+  smtp.always.midBody = '250 2.0.0 OK'
+  const session = await signedIn(smtp)
+  const body = (async function* () {
+    yield mail
+    await new Promise(() => {})
+  })()
+  expect((await thrownBy(() => handOver(session, body))).code).toBe('smtp_unreachable')
+})
+
+test('a conversation that is not over in its time ends, and after the whole body its outcome is unknown', async () => {
+  const smtp = await startScriptedSmtp()
+  const session = await signedIn(smtp)
+  smtp.beforeAccept = () => new Promise(() => {})
+  const sent = session.send(envelope, Readable.from([mail], { objectMode: false }), { limitMs: 300 })
+  expect((await thrownBy(() => sent)).code).toBe('outcome_unknown')
 })

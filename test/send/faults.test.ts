@@ -22,7 +22,7 @@ test(
     await sending.drain()
     expect(await sending.latest(bad)).toMatchObject({
       state: 'failed',
-      fault: { code: 'smtp_refused', actor: 'app', evidence: '554 5.2.252 SendAsDenied' },
+      fault: { code: 'send_as_denied', actor: 'tenant_admin', evidence: '554 5.2.252 SendAsDenied' },
     })
     expect((await sending.latest(good)).state).toBe('sent')
     expect((await eventTypes(sending.bench)).sort()).toEqual(['message.failed', 'message.sent'])
@@ -77,7 +77,6 @@ test(
     expect(await sending.latest(first)).toMatchObject({
       state: 'uncertain',
       fault: { code: 'outcome_unknown' },
-      bodyStarted: false,
     })
     sending.bench.clock.advance(5 * minuteMs)
     await sending.drain()
@@ -87,6 +86,47 @@ test(
   },
   promptMs,
 )
+
+test(
+  'a mail refused for a reason nobody knows is tried once more, then it has failed',
+  async () => {
+    const sending = await start()
+    sending.smtp.always.body = '554 5.9.9 No'
+    const message = await sending.accept('unclear')
+    await sending.drain()
+    expect((await sending.latest(message)).state).toBe('retrying')
+    sending.bench.clock.advance(2 * minuteMs)
+    await sending.drain()
+    expect(await sending.latest(message)).toMatchObject({ state: 'failed', attempt: 2 })
+  },
+  promptMs,
+)
+
+test('a full mailbox sends nothing: its mail parks for the owner', async () => {
+  const sending = await start()
+  sending.smtp.always.body = '554 5.2.2 mailbox full; QuotaExceeded'
+  const message = await sending.accept('full')
+  await sending.drain()
+  expect(await sending.latest(message)).toMatchObject({
+    state: 'parked',
+    fault: { code: 'sender_mailbox_full' },
+  })
+})
+
+test('a 5xx that is really a limit waits, burns no attempt, and slows the channel', async () => {
+  const sending = await start()
+  sending.smtp.script.body = ['554 5.2.0 STOREDRV; SubmissionQuotaExceeded']
+  const message = await sending.accept('limit')
+  await sending.drain()
+  expect(await sending.latest(message)).toMatchObject({
+    state: 'retrying',
+    attempt: 0,
+    fault: { code: 'sending_limit_reached' },
+  })
+  sending.bench.clock.advance(3 * 60 * minuteMs)
+  await sending.drain()
+  expect((await sending.latest(message)).state).toBe('sent')
+})
 
 test.each(['mail', 'rcpt', 'data'] as const)(
   'a connection lost at %s loses nothing: all is sent later, in order',

@@ -116,12 +116,27 @@ export function storedNouns(tables: Tables, engines: Engines): void {
       const isDue = async (second: number) =>
         (await nouns.outbox.dueChannels(at(second), 1_000)).includes(channel.id)
       expect([await isDue(9), await isDue(10)]).toEqual([false, true])
-      const [row] = await nouns.outbox.rows(channel.id, 1)
-      if (!row) throw new Error('no row')
-      await nouns.outbox.postpone(row, at(30))
+      const row = async () => {
+        const [first] = await nouns.outbox.rows(channel.id, 1)
+        if (!first) throw new Error('no row')
+        return first
+      }
+      await nouns.outbox.postpone(await row(), at(30))
       expect([await isDue(29), await isDue(30)]).toEqual([false, true])
-      await nouns.outbox.clear(row)
+      await nouns.outbox.clear(await row())
       expect([await isDue(59), (await nouns.outbox.rows(channel.id, 1)).length]).toEqual([false, 0])
+    })
+
+    test('I1: a row that was pointed to anew is neither put off nor cleared by who saw it before', async () => {
+      const channel = newChannel()
+      const message = newOutbound(channel, at(0))
+      await nouns.outbox.point(message, at(0))
+      const [seen] = await nouns.outbox.rows(channel.id, 1)
+      if (!seen) throw new Error('no row')
+      await nouns.outbox.point(message, at(5))
+      await nouns.outbox.postpone(seen, at(30))
+      await nouns.outbox.clear(seen)
+      expect(await nouns.outbox.rows(channel.id, 1)).toMatchObject([{ id: message.id, dueAt: at(5) }])
     })
 
     test('putting off a row that is cleared makes none', async () => {

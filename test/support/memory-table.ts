@@ -88,6 +88,10 @@ export function openMemoryTable(): Table {
       }
     },
 
+    async *duePages(pk, untilSk) {
+      yield await this.due(pk, untilSk, Number.POSITIVE_INFINITY)
+    },
+
     async due(pk, untilSk, limit) {
       return inOrder(indexes.due.get(pk) ?? [], keyNames.dueSort)
         .filter(row => compare(String(row[keyNames.dueSort]), untilSk) <= 0)

@@ -21,7 +21,9 @@ import { openOutbox } from '../../functions/channel/outbox.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
 import type { PollBatch, Queues } from '../../functions/channel/queues.ts'
 import { openSeal } from '../../functions/channel/seal.ts'
+import { openSentFolder } from '../../functions/channel/sent-folder.ts'
 import { openSlots } from '../../functions/channel/slots.ts'
+import { openSmtp } from '../../functions/channel/smtp.ts'
 import { openTable } from '../../functions/channel/table.ts'
 import { openThreads } from '../../functions/channel/threads.ts'
 import type { TokenAnswer } from '../../functions/channel/token-endpoint.ts'
@@ -147,6 +149,10 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     health: openHealth({ channels, events, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
     queues: recordQueues(),
+    openSmtp,
+    openSent: openSentFolder,
+    /** Nobody waits for the time to pass. */
+    sleep: async (ms: number) => clock.advance(ms),
     appName: null,
     publicUrl,
     returnUrls: ['https://app.example/connected'],

@@ -1,0 +1,117 @@
+/** The Sent folder of a mailbox: is this mail in it, and if need be, put it there. */
+
+import type { ImapFlow } from 'imapflow'
+import { evidenceOf } from './evidence.ts'
+import { PostroomError } from './faults.ts'
+import type { ImapLogin } from './imap.ts'
+
+export interface SentFolder {
+  /**
+   * Looks by Message-ID, then by our own header, which also finds a copy whose Message-ID the provider replaced.
+   * @returns the Message-ID under which it lies there
+   */
+  find(message: { id: string; messageId: string }): Promise<{ messageId: string } | undefined>
+  /** Files a mail as read. */
+  append(raw: Uint8Array, sentAt: Date): Promise<void>
+  close(): Promise<void>
+}
+
+/** @throws PostroomError `imap_unreachable` for whatever keeps us from looking: a look is no verdict on a login */
+export type OpenSentFolder = (login: ImapLogin) => Promise<SentFolder>
+
+const timeoutMs = 20_000
+/** Some servers do not search what they have just filed, or not in headers they do not know. */
+const newestCount = 50
+const idHeaders = ['message-id', 'x-postroom-id']
+
+export const openSentFolder: OpenSentFolder = async ({ server, user, accessToken }) => {
+  // Loaded only now: most drains never look.
+  const { ImapFlow: Client } = await import('imapflow')
+  const client = new Client({
+    host: server.host,
+    port: server.port,
+    secure: server.security === 'tls',
+    doSTARTTLS: server.security === 'starttls' ? true : undefined,
+    auth: { user, accessToken },
+    logger: false,
+    disableAutoIdle: true,
+    // Exchange's 2026 front end breaks SEARCH and LIST once rev2 is enabled.
+    disableIMAP4rev2: true,
+    connectionTimeout: timeoutMs,
+    greetingTimeout: timeoutMs,
+    socketTimeout: timeoutMs,
+  })
+  // An EventEmitter without a listener would end the process when the socket breaks between two commands.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    const path = await sentPath(client)
+    const { exists } = await client.mailboxOpen(path, { readOnly: true })
+    return {
+      find: message => guarded(() => find(client, message, exists)),
+      append: (raw, sentAt) =>
+        guarded(async () => {
+          if (!(await client.append(path, Buffer.from(raw), ['\\Seen'], sentAt)))
+            throw new Error('the server did not file the copy')
+        }),
+      async close() {
+        await client.logout().catch(() => undefined)
+        client.close()
+      },
+    }
+  } catch (error) {
+    client.close()
+    throw unreachable(error)
+  }
+}
+
+/** By SPECIAL-USE (RFC 6154), else by the names that mail programs and providers give it, in their languages. */
+async function sentPath(client: ImapFlow): Promise<string> {
+  const sent = (await client.list()).filter(({ specialUse }) => specialUse === '\\Sent')
+  // Where both are there, what the server says counts more than what a name suggests.
+  const best = sent.find(({ specialUseSource }) => specialUseSource === 'extension') ?? sent[0]
+  if (best) return best.path
+  throw new Error('the mailbox has no Sent folder')
+}
+
+async function find(client: ImapFlow, { id, messageId }: { id: string; messageId: string }, exists: number) {
+  const uid =
+    (await newest(client, { 'Message-ID': messageId })) ?? (await newest(client, { 'X-Postroom-Id': id }))
+  if (uid !== undefined) {
+    const mail = await client.fetchOne(String(uid), { headers: idHeaders }, { uid: true })
+    return { messageId: (mail && headerIn(mail.headers, 'message-id')) || messageId }
+  }
+  if (exists === 0) return undefined
+  const range = `${Math.max(1, exists - newestCount + 1)}:*`
+  for (const { headers } of await client.fetchAll(range, { headers: idHeaders })) {
+    const found = headerIn(headers, 'message-id')
+    if (found === messageId || headerIn(headers, 'x-postroom-id') === id)
+      return { messageId: found || messageId }
+  }
+  return undefined
+}
+
+async function newest(client: ImapFlow, header: Record<string, string>): Promise<number | undefined> {
+  const uids = await client.search({ header }, { uid: true })
+  return uids ? uids.at(-1) : undefined
+}
+
+/** RFC 5322 2.2.3: a long value goes on in lines that begin with white space. */
+function headerIn(headers: Buffer | undefined, name: string): string {
+  const lines = (headers?.toString('latin1') ?? '').replace(/\r\n[ \t]+/g, ' ').split('\r\n')
+  const line = lines.find(text => text.toLowerCase().startsWith(`${name}:`))
+  return line?.slice(name.length + 1).trim() ?? ''
+}
+
+async function guarded<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw unreachable(error)
+  }
+}
+
+function unreachable(error: unknown): PostroomError {
+  const evidence = evidenceOf(error instanceof Error ? error.message : String(error))
+  return new PostroomError('imap_unreachable', { cause: error, evidence })
+}

@@ -1,0 +1,241 @@
+/**
+ * One mailbox's sending in memory: any number of drains at once, each of which can be killed at any await, against a
+ * provider that drops, refuses and stays silent, and keeps count of what it took. Time passes only when told to.
+ */
+
+import { Readable } from 'node:stream'
+import type { SNSClient } from '@aws-sdk/client-sns'
+import { type Channel, openChannels } from '../../functions/channel/channels.ts'
+import { openEvents } from '../../functions/channel/events.ts'
+import { PostroomError } from '../../functions/channel/faults.ts'
+import { openHealth } from '../../functions/channel/health.ts'
+import type { MailStore } from '../../functions/channel/mail-store.ts'
+import { openMessages } from '../../functions/channel/messages.ts'
+import { openOutbox } from '../../functions/channel/outbox.ts'
+import type { SentFolder } from '../../functions/channel/sent-folder.ts'
+import type { SmtpSession } from '../../functions/channel/smtp.ts'
+import type { Table } from '../../functions/channel/table.ts'
+import { type DrainServices, drain } from '../../functions/send/drain.ts'
+import { newChannel, newOutbound } from '../storage-contract/nouns.ts'
+import { openMemoryTable } from './memory-table.ts'
+import { providersWith } from './test-providers.ts'
+
+/** What the provider does with a mail. After the dot it may have taken the mail or not, and we do not hear which. */
+export type Fate = 'take' | 'drop early' | 'drop in body' | 'drop taken' | 'drop untaken' | 'refuse' | 'later'
+
+export interface Simulation {
+  channel: Channel
+  /** Ids of what was accepted into the outbox, in order. */
+  accepted: string[]
+  /** Ids of what the provider took, in order. */
+  taken: string[]
+  /** Ids whose outcome somebody could truly not know. */
+  ambiguous: Set<string>
+  /** Ids that were refused for now, and so fell behind. */
+  delayed: Set<string>
+  /** Types and message ids of all events. */
+  events: { type: string; id: string }[]
+  /** Sessions that were opened. */
+  sessions: number
+  /** Chosen for each mail. */
+  fate: () => Fate
+  accept(onUncertain?: 'report' | 'resend'): Promise<string>
+  /** Runs one drain, that dies at its await number `killAt`, before or after what it awaits has taken effect. */
+  drain(options?: { killAt?: number; takesEffect?: boolean }): Promise<{ awaits: number }>
+  /** Rings for what is due, as `schedule` does every minute; without any other doorbell. */
+  sweep(): Promise<number>
+  state(id: string): Promise<string>
+  rows(): Promise<number>
+  advance(ms: number): void
+  now(): number
+}
+
+class Killed extends Error {}
+
+/** A drain's own view of the world: once it is dead, nothing it does has an effect or an end. */
+interface Worker {
+  awaits: number
+  isDead: boolean
+  killAt: number
+  takesEffect: boolean
+  /** Mails whose body has begun to leave and whose outcome is not written. */
+  inFlight: Set<string>
+}
+
+export async function openSimulation(options: { random?: () => number } = {}): Promise<Simulation> {
+  const { random = () => 0 } = options
+  let nowMs = Date.parse('2026-11-26T08:00:00.000Z')
+  const now = () => nowMs
+  const table = openMemoryTable()
+  const objects = new Map<string, Buffer>()
+  const channel = newChannel()
+  const simulation: Simulation = {
+    channel,
+    accepted: [],
+    taken: [],
+    ambiguous: new Set(),
+    delayed: new Set(),
+    events: [],
+    sessions: 0,
+    fate: () => 'take',
+
+    async accept(onUncertain = 'report') {
+      nowMs += 1
+      const message = newOutbound(channel, new Date(nowMs).toISOString())
+      const expiresAt = new Date(nowMs + 72 * 3_600_000).toISOString()
+      objects.set(message.id, Buffer.from(message.id))
+      const whole = { ...message, rawKey: message.id, contentKey: 'none', expiresAt, onUncertain }
+      await openOutbox({ main: table }).point(whole, whole.acceptedAt)
+      await openMessages({ main: table, mail: storeFor(idle()) }).create(whole)
+      simulation.accepted.push(message.id)
+      return message.id
+    },
+
+    async drain({ killAt = Number.POSITIVE_INFINITY, takesEffect = false } = {}) {
+      const worker: Worker = { awaits: 0, isDead: false, killAt, takesEffect, inFlight: new Set() }
+      await drain(channel.id, { services: servicesFor(worker), deadlineMs: nowMs + 300_000 }).catch(error => {
+        if (!(error instanceof Error)) throw error
+      })
+      for (const id of worker.inFlight) simulation.ambiguous.add(id)
+      return { awaits: worker.awaits }
+    },
+
+    async sweep() {
+      const due = await openOutbox({ main: table }).dueChannels(new Date(nowMs).toISOString(), 100)
+      for (const _channelId of due) await simulation.drain()
+      return due.length
+    },
+
+    async state(id) {
+      return (await openMessages({ main: table, mail: storeFor(idle()) }).get(id)).state
+    },
+    rows: async () => (await openOutbox({ main: table }).rows(channel.id, 10_000)).length,
+    advance(ms) {
+      nowMs += ms
+    },
+    now,
+  }
+  await openChannels({ main: table }).create(channel)
+  return simulation
+
+  function idle(): Worker {
+    return {
+      awaits: 0,
+      isDead: false,
+      killAt: Number.POSITIVE_INFINITY,
+      takesEffect: false,
+      inFlight: new Set(),
+    }
+  }
+
+  /** One await of a drain: others come between, and it may be the last. */
+  async function step<T>(worker: Worker, work: () => Promise<T>): Promise<T> {
+    if (worker.isDead) throw new Killed()
+    const isLast = ++worker.awaits === worker.killAt
+    for (let turns = Math.floor(random() * 4); turns > 0; turns--) await Promise.resolve()
+    if (!isLast) return work()
+    worker.isDead = true
+    if (worker.takesEffect) await work()
+    throw new Killed()
+  }
+
+  function tableFor(worker: Worker): Table {
+    return {
+      ...table,
+      get: key => step(worker, () => table.get(key)),
+      put: (item, condition) => step(worker, () => table.put(item, condition)),
+      remove: (key, condition) => step(worker, () => table.remove(key, condition)),
+      partition: (pk, range) => step(worker, () => table.partition(pk, range)),
+      update: (key, change, condition) =>
+        step(worker, async () => {
+          const item = await table.update(key, change, condition)
+          const state = change.set?.state
+          if (item && key.pk.startsWith('MESSAGE#') && state !== undefined && state !== 'sending')
+            worker.inFlight.delete(String(item.id))
+          if (item && state === 'sending') worker.inFlight.add(String(item.id))
+          return item
+        }),
+    }
+  }
+
+  function storeFor(worker: Worker): MailStore {
+    return {
+      put: async () => {},
+      read: key => step(worker, async () => objects.get(key)),
+      stream: key =>
+        step(worker, async () => (objects.has(key) ? Readable.from([objects.get(key)]) : undefined)),
+    } as MailStore
+  }
+
+  function servicesFor(worker: Worker): DrainServices {
+    const main = tableFor(worker)
+    const mail = storeFor(worker)
+    const sns = {
+      send: ({ input }: { input: { Message: string } }) =>
+        step(worker, async () => {
+          const { type, data } = JSON.parse(input.Message)
+          simulation.events.push({ type, id: String(data.message?.id) })
+        }),
+    } as unknown as SNSClient
+    const channels = openChannels({ main })
+    const events = openEvents({ main, sns, topicArn: 'topic', now })
+    return {
+      main,
+      mail,
+      channels,
+      events,
+      messages: openMessages({ main, mail }),
+      outbox: openOutbox({ main }),
+      health: openHealth({ channels, events, publicUrl: 'http://localhost:4400', now }),
+      providers: providersWith({
+        limits: { smtpConnections: 3, messagesPerMinute: 100_000, messageBytes: 1e6 },
+      }),
+      tokens: { accessToken: async () => 'token' } as unknown as DrainServices['tokens'],
+      openSmtp: () =>
+        step(worker, async () => {
+          simulation.sessions += 1
+          return sessionFor(worker)
+        }),
+      openSent: () => step(worker, async () => sentFor(worker)),
+      sleep: async ms => simulation.advance(ms),
+      now,
+    }
+  }
+
+  function sessionFor(worker: Worker): SmtpSession {
+    return {
+      close() {},
+      send: (_envelope, body) => {
+        const fate = simulation.fate()
+        return step(worker, async () => {
+          if (fate === 'drop early') throw new PostroomError('smtp_unreachable')
+          let id = ''
+          for await (const chunk of body) id += chunk
+          await step(worker, async () => {
+            if (fate === 'take' || fate === 'drop taken') simulation.taken.push(id)
+          })
+          if (fate === 'drop taken' || fate === 'drop untaken') {
+            simulation.ambiguous.add(id)
+            throw new PostroomError('outcome_unknown')
+          }
+          if (fate === 'drop in body') throw new PostroomError('smtp_unreachable')
+          if (fate === 'refuse') throw new PostroomError('smtp_refused')
+          if (fate === 'later') {
+            simulation.delayed.add(id)
+            throw new PostroomError('smtp_temporary')
+          }
+          return { response: '250 OK', providerMessageId: null, rejected: [] }
+        })
+      },
+    }
+  }
+
+  function sentFor(worker: Worker): SentFolder {
+    return {
+      find: ({ id, messageId }) =>
+        step(worker, async () => (simulation.taken.includes(id) ? { messageId } : undefined)),
+      append: async () => {},
+      close: async () => {},
+    }
+  }
+}
