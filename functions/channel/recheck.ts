@@ -6,6 +6,7 @@ import type { Channel, ChannelChange, Channels } from './channels.ts'
 import { faults, PostroomError } from './faults.ts'
 import { type Health, isProven } from './health.ts'
 import { emailOf, identityOf } from './login.ts'
+import { requireMailScopes } from './mail-scopes.ts'
 import { lastAnswer, type Probe, type Protocol, probeMailbox } from './probe.ts'
 import { type ProviderEntry, type Providers, providerOf } from './provider.ts'
 import type { Tokens } from './tokens.ts'
@@ -134,8 +135,9 @@ interface FreshSignIn {
 
 async function freshSignIn(channel: Channel, { tokens, providers }: RecheckServices): Promise<FreshSignIn> {
   const entry = providerOf(providers, channel.provider)
-  const { accessToken, claims } = await tokens.freshSignIn(channel)
+  const { accessToken, claims, scope } = await tokens.freshSignIn(channel)
   requireSameIdentity(channel, claims && identityOf(entry, claims), claims && emailOf(entry, claims))
+  requireMailScopes(entry, scope, 'scope_withdrawn')
   // The stored address stands in where the provider sends no id_token with a refresh.
   const candidates = loginCandidates(entry, claims ?? {}, {
     known: channel.login,

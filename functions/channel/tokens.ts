@@ -25,7 +25,14 @@ export interface Tokens {
    * Refreshes in any case, and verifies the id_token that comes with it, where one does: its claims are
    * fresh, so that a renamed login shows (row S9).
    */
-  freshSignIn(channel: Channel): Promise<{ accessToken: string; claims: JWTPayload | null }>
+  freshSignIn(channel: Channel): Promise<FreshToken>
+}
+
+interface FreshToken {
+  accessToken: string
+  claims: JWTPayload | null
+  /** What is granted now; null where the provider does not say. */
+  scope: string | null
 }
 
 /** A rotated refresh token exists only in our memory until it is saved: try long. */
@@ -53,6 +60,7 @@ interface Obtained {
   accessToken: string
   /** Null where the provider sends none with a refresh, and where somebody else refreshed. */
   idToken: string | null
+  scope: string | null
   /** False if the token is another refresh's, whose id_token we have not seen. */
   isOurs: boolean
 }
@@ -88,11 +96,11 @@ export function openTokens(services: TokenServices): Tokens {
         if (tries === freshTries) throw new PostroomError('token_save_lost')
         obtained = await once(channel, { kind: 'fresh' })
       }
-      const { accessToken, idToken } = obtained
+      const { accessToken, idToken, scope } = obtained
       const entry = providerOf(providers, channel.provider)
       const app = await apps.get(channel.provider)
       const claims = idToken && (await verifyIdToken(idToken, { entry, app, nonce: null, now: now() }))
-      return { accessToken, claims: claims || null }
+      return { accessToken, claims: claims || null, scope }
     },
   }
 }
@@ -123,7 +131,12 @@ async function obtain(channel: Channel, wanted: Wanted, services: TokenServices)
   }
 }
 
-const notOurs = (accessToken: string): Obtained => ({ accessToken, idToken: null, isOurs: false })
+const notOurs = (accessToken: string): Obtained => ({
+  accessToken,
+  idToken: null,
+  scope: null,
+  isOurs: false,
+})
 
 interface Sought {
   grant: StoredGrant
@@ -194,7 +207,8 @@ async function refresh(channel: Channel, leased: Leased, services: TokenServices
     const saved = await saveHard(() => grants.save(owner, refreshed), now)
     await breaker.accepted(admission)
     if (!saved) return notOurs(await grants.openAccessToken(owner, await grants.read(owner)))
-    return { accessToken: answer.accessToken, idToken: answer.idToken, isOurs: true }
+    const { accessToken, idToken, scope } = answer
+    return { accessToken, idToken, scope, isOurs: true }
   } catch (thrown) {
     const error = asPostroomError(thrown)
     // A refresh token that somebody rotated under us looks revoked: look again before believing it.

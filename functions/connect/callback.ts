@@ -7,8 +7,9 @@ import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { verifyIdToken } from '../channel/id-token.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { channelIdOf, emailOf, identityOf, loginOf } from '../channel/login.ts'
+import { requireMailScopes } from '../channel/mail-scopes.ts'
 import { type ProviderEntry, providerOf } from '../channel/provider.ts'
-import { redeemCode, type TokenAnswer } from '../channel/token-endpoint.ts'
+import { redeemCode } from '../channel/token-endpoint.ts'
 import { adminConsentAnswer } from './admin-consent.ts'
 import { type BeginServices, redirectUri } from './begin.ts'
 import { type CheckServices, checkPath, failSession, finishCheck } from './check.ts'
@@ -93,7 +94,7 @@ async function verifySignIn(
   )
   if (answer.idToken === null) throw new PostroomError('id_token_missing')
   const claims = await verifyIdToken(answer.idToken, { entry, app, nonce: verifier.nonce, now: now() })
-  requireMailScopes(entry, answer)
+  requireMailScopes(entry, answer.scope, 'scope_missing')
 
   const identity = identityOf(entry, claims)
   const channelId = channelIdOf(
@@ -136,22 +137,4 @@ function isIssuer(entry: ProviderEntry, iss: string): boolean {
   const [before, after] = entry.issuer.split('{tid}')
   if (after === undefined) return iss === entry.issuer || (entry.issuerAliases ?? []).includes(iss)
   return iss.startsWith(before ?? '') && iss.endsWith(after)
-}
-
-/** Granted is not asked: Google lets people untick, Microsoft reorders and respells. */
-function requireMailScopes(entry: ProviderEntry, { scope }: TokenAnswer): void {
-  if (scope === null) return
-  const granted = scope.toLowerCase().split(' ')
-  const missing = Object.values(entry.mailScopes).filter(
-    wanted =>
-      !granted.some(name => name === wanted.toLowerCase() || name.endsWith(`/${wanted.toLowerCase()}`)),
-  )
-  if (missing.length === 0) return
-  throw new PostroomError('scope_missing', {
-    errors: [...new Set(missing)].map(wanted => ({
-      field: 'scope',
-      rule: 'must be granted',
-      found: `no ${wanted}`,
-    })),
-  })
 }
