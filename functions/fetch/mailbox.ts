@@ -4,7 +4,7 @@ import { mayUse, nextProbeAt } from '../channel/access.ts'
 import { isAppFault } from '../channel/app-breaker.ts'
 import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
-import { asPostroomError } from '../channel/faults.ts'
+import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import type { ImapLogin } from '../channel/imap.ts'
 import type { FolderState } from '../channel/imap-glance.ts'
@@ -63,10 +63,28 @@ export async function pollMailbox(channel: Channel, poll: Poll): Promise<Outcome
     await health.succeeded(channel, 'imap')
     return outcome
   } catch (thrown) {
-    const error = asPostroomError(thrown)
+    const error = await lookedInto(channel, asPostroomError(thrown), poll.services)
     // Our own trouble and the operator's say nothing about the mailbox.
     if (error.code !== 'internal' && !isAppFault(error)) await health.failed(channel, 'imap', error)
     throw error
+  }
+}
+
+/**
+ * Exchange refuses some sign-ins only when the mailbox is opened, behind the sign-in itself.
+ * @returns what is in the way, once that was looked into; the refusal itself if the next poll has better chances now
+ */
+async function lookedInto(
+  channel: Channel,
+  refusal: PostroomError,
+  services: MailboxServices,
+): Promise<PostroomError> {
+  if (refusal.row.action !== 'heal') return refusal
+  try {
+    await settleRefusal(channel, { protocol: 'imap', refusal }, services)
+    return refusal
+  } catch (verdict) {
+    return asPostroomError(verdict)
   }
 }
 
