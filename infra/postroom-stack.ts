@@ -1,10 +1,12 @@
 /** The system in the order data flows: events out, mail out, mail in, the people and apps that call it. */
 
-import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { Aws, CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { type CfnStage, HttpApi, HttpMethod, HttpRoute } from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { EventSourceMapping } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Topic } from 'aws-cdk-lib/aws-sns'
@@ -32,6 +34,17 @@ const callsPerSecond = {
   /** What talks to a provider while the caller waits: a flood here would be a flood at Microsoft or Google. */
   provider: 5,
   api: 200,
+}
+
+/** Neither path nor query nor address: a connect link is a secret, a callback carries a code. */
+const accessLogFields = {
+  time: '$context.requestTime',
+  requestId: '$context.requestId',
+  route: '$context.routeKey',
+  status: '$context.status',
+  milliseconds: '$context.responseLatency',
+  error: '$context.error.message',
+  integrationError: '$context.integrationErrorMessage',
 }
 
 export class PostroomStack extends Stack {
@@ -142,9 +155,18 @@ export class PostroomStack extends Stack {
       memoryMegabytes: 256,
       environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling },
     })
+    const everyMinute = new Role(this, 'EveryMinuteRole', {
+      assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+        conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+      }),
+    })
+    everyMinute.addToPolicy(
+      new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [schedule.functionArn] }),
+    )
     new Schedule(this, 'EveryMinute', {
       schedule: ScheduleExpression.rate(Duration.minutes(1)),
-      target: new LambdaInvoke(schedule, { retryAttempts: 0 }),
+      // CDK would add every version of the function to what the role may invoke.
+      target: new LambdaInvoke(schedule, { retryAttempts: 0, role: everyMinute.withoutPolicyUpdates() }),
       description: 'Finds mailboxes to poll, overdue outbox rows and unannounced events',
     })
 
@@ -205,6 +227,10 @@ export class PostroomStack extends Stack {
     })
 
     const stage = http.defaultStage?.node.defaultChild as CfnStage
+    stage.accessLogSettings = {
+      destinationArn: new LogGroup(this, 'HttpLogs', { retention: RetentionDays.TWO_WEEKS }).logGroupArn,
+      format: JSON.stringify(accessLogFields),
+    }
     stage.defaultRouteSettings = {
       throttlingRateLimit: callsPerSecond.api,
       throttlingBurstLimit: 2 * callsPerSecond.api,

@@ -14,11 +14,13 @@ import {
 } from './deployment.ts'
 import type { FunctionPool } from './function-pool.ts'
 import type { Endpoints } from './functions.ts'
+import { createGate, type Use } from './gate.ts'
 import { createHttpApi, type PageRequest } from './http-api.ts'
 import { identify } from './identities.ts'
 import { startKeysAndSecrets } from './keys-and-secrets.ts'
 import { LocalError } from './local-error.ts'
 import { listenOnLoopback } from './loopback.ts'
+import { type FunctionPolicy, readPolicies } from './policies.ts'
 import type { HttpAnswer } from './problem.ts'
 import { startAws } from './queues-topics-buckets.ts'
 import { startTables } from './tables.ts'
@@ -71,6 +73,10 @@ export interface Cloud {
   invoke(functionId: string, event: unknown): Promise<unknown>
   /** Ends the function's threads at once, whatever they are doing; the next call boots a fresh one. */
   kill(functionId: string): Promise<void>
+  /** What the template lets each function do. */
+  policies: FunctionPolicy[]
+  /** What the functions have asked of the engines since the start: one example of each kind of call. */
+  uses(): Use[]
   /** Gives running invocations a moment (`closingGraceMs`) to end, then releases all ports, threads and files. */
   close(): Promise<void>
 }
@@ -100,9 +106,10 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
 
   const data = await openDataFolder(options.folder)
   const ports = options.enginePorts
-  const dynamodb = await startTables({ folder: data.dynamodb, port: ports?.dynamodb ?? 0 })
+  const gate = createGate(log)
+  const dynamodb = await startTables({ folder: data.dynamodb, port: ports?.dynamodb ?? 0, gate })
   opened.push(dynamodb.close)
-  const aws = await startAws({ folder: data.aws, port: ports?.aws ?? 0 })
+  const aws = await startAws({ folder: data.aws, port: ports?.aws ?? 0, gate })
   opened.push(aws.close)
 
   const identities = identify(assembly, { url, aws: aws.endpoint })
@@ -113,10 +120,13 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
     masterKey: data.masterKey,
     keyArns: arnsOfKeys(resources),
     secrets: secretsByArn(resources, options.secrets),
+    gate,
   })
   opened.push(kms.close)
 
   await deployStores(resources, { aws, dynamodb: dynamodb.endpoint, log })
+  const policies = readPolicies(resources)
+  gate.enforce(policies)
   const endpoints = { aws: aws.endpoint, dynamodb: dynamodb.endpoint, kms: kms.endpoint }
   const surroundings = { assembly, endpoints, overrides: options.environment }
   const pools = deployFunctions(resources, { surroundings, log })
@@ -153,6 +163,8 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
     endpoints,
     ports: { aws: aws.port, dynamodb: dynamodb.port, kms: kms.port },
     outputs: outputsOf(assembly, resolve),
+    policies: [...policies.values()],
+    uses: gate.uses,
     invoke: async (functionId, event) => findByPrefix(pools, functionId).invoke(event),
     kill: async functionId => findByPrefix(pools, functionId).kill(),
     close() {

@@ -4,11 +4,15 @@ import { isObject, type JsonObject, parseJson, textOf } from './json-shape.ts'
 import { region } from './template.ts'
 
 /**
- * The engines read the region out of the credential scope and check nothing else, least of all the signature.
+ * The engines read the region out of the credential scope, the gate before them the caller; nobody checks the
+ * signature.
+ * @param caller access key; `local` may do anything
  * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
  */
-const authorization = `AWS4-HMAC-SHA256 Credential=local/20000101/${region}/local/aws4_request, SignedHeaders=host, Signature=0`
-const headers = { authorization, 'x-amz-date': '20000101T000000Z' }
+function signedAs(caller: string) {
+  const authorization = `AWS4-HMAC-SHA256 Credential=${caller}/20000101/${region}/local/aws4_request, SignedHeaders=host, Signature=0`
+  return { authorization, 'x-amz-date': '20000101T000000Z' }
+}
 
 export class EngineError extends Error {
   override readonly name = 'EngineError'
@@ -24,15 +28,20 @@ export class EngineError extends Error {
 /**
  * Calls an AWS JSON 1.0 operation (DynamoDB, SQS).
  * @param call.target value of `X-Amz-Target`, such as `AmazonSQS.SendMessage`
+ * @param call.caller physical name of the function on whose behalf it is made, if any
  * @throws EngineError with the service's code
  */
 export async function callJson(
   endpoint: string,
-  call: { target: string; input: object },
+  call: { target: string; input: object; caller?: string },
 ): Promise<JsonObject> {
   const response = await fetch(endpoint, {
     method: 'POST',
-    headers: { ...headers, 'content-type': 'application/x-amz-json-1.0', 'x-amz-target': call.target },
+    headers: {
+      ...signedAs(call.caller ?? 'local'),
+      'content-type': 'application/x-amz-json-1.0',
+      'x-amz-target': call.target,
+    },
     body: JSON.stringify(call.input),
   })
   const text = await response.text()
@@ -50,7 +59,11 @@ export async function callJson(
  * @throws EngineError with the HTTP status as its code
  */
 export async function callQuery(endpoint: string, parameters: Record<string, string>): Promise<void> {
-  const response = await fetch(endpoint, { method: 'POST', headers, body: new URLSearchParams(parameters) })
+  const response = await fetch(endpoint, {
+    method: 'POST',
+    headers: signedAs('local'),
+    body: new URLSearchParams(parameters),
+  })
   const text = await response.text()
   if (!response.ok) {
     throw new EngineError(`HTTP ${response.status}`, `${parameters.Action}: ${text.slice(0, 300)}`)

@@ -42,7 +42,7 @@ function avoidZeroVisibility(body: unknown): void {
   }
 }
 
-function hasObject(objects: S3Store, { bucket, key }: { bucket: unknown; key: unknown }): boolean {
+export function hasObject(objects: S3Store, { bucket, key }: { bucket: unknown; key: unknown }): boolean {
   try {
     return objects.headObject(textOf(bucket) ?? '', textOf(key) ?? '') !== undefined
   } catch {

@@ -45,7 +45,7 @@ export function defineFunction(
     timeoutMs: (numberOf(properties.Timeout) ?? 3) * 1000,
     environment: {
       ...variablesOf(properties, surroundings.overrides),
-      ...sdkEnvironment(surroundings.endpoints),
+      ...sdkEnvironment(surroundings.endpoints, identity.ref),
       AWS_LAMBDA_FUNCTION_NAME: identity.ref,
       AWS_LAMBDA_FUNCTION_MEMORY_SIZE: String(memoryMegabytes),
     },
@@ -70,11 +70,14 @@ function variablesOf(
   return variables
 }
 
-/** Points the real SDK at the local engines; functions have no local branch. Any credentials will do. */
-function sdkEnvironment({ aws, dynamodb, kms }: Endpoints): Record<string, string> {
+/**
+ * Points the real SDK at the local engines; functions have no local branch. The access key tells whose call it is
+ * (gate.ts); the engines check no signature, so any secret will do.
+ */
+function sdkEnvironment({ aws, dynamodb, kms }: Endpoints, functionName: string): Record<string, string> {
   return {
     AWS_REGION: region,
-    AWS_ACCESS_KEY_ID: 'local',
+    AWS_ACCESS_KEY_ID: functionName,
     AWS_SECRET_ACCESS_KEY: 'local',
     AWS_ENDPOINT_URL: aws,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb,

@@ -2,9 +2,11 @@
 
 import { constants, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
+import type { Gate } from './gate.ts'
 import { isObject, type JsonObject, numberOf, objectOf, parseJson, textOf } from './json-shape.ts'
 import { seal, sealingKeyId, unseal } from './key-seal.ts'
 import { isFromLocalProgram, listenOnLoopback, loopbackAddress } from './loopback.ts'
+import { keysAndSecretsAccess } from './requested-access.ts'
 import type { Engine } from './tables.ts'
 
 export interface KeysAndSecretsOptions {
@@ -15,6 +17,8 @@ export interface KeysAndSecretsOptions {
   signingKeys?: Map<string, KeyObject>
   /** Value of each secret by its ARN. */
   secrets: Map<string, string>
+  /** Who may do what; without it, everybody everything. */
+  gate?: Gate
 }
 
 /** An error that an SDK's client can tell by its type. */
@@ -23,6 +27,7 @@ class ServiceError extends Error {}
 /** @throws LocalError if the port is in use */
 export async function startKeysAndSecrets(options: KeysAndSecretsOptions): Promise<Engine> {
   const operations = operationsOf(options)
+  const { gate } = options
   let port = options.port
 
   const server = createServer(async (request, response) => {
@@ -32,12 +37,19 @@ export async function startKeysAndSecrets(options: KeysAndSecretsOptions): Promi
     }
     try {
       if (!isFromLocalProgram(request, port)) throw new ServiceError('AccessDeniedException')
-      const operation = operations[String(request.headers['x-amz-target'])]
+      const target = String(request.headers['x-amz-target'])
+      const operation = operations[target]
       if (!operation) throw new ServiceError('UnknownOperationException')
-      reply(200, operation(await readInput(request)))
+      const input = await readInput(request)
+      const caller = gate?.callerOf(request)
+      const keyId = sealingKeyId(bytesOf(input.CiphertextBlob)) ?? ''
+      const refusal = caller && gate?.refusal(caller, keysAndSecretsAccess(target, input, keyId))
+      if (refusal) throw new ServiceError('AccessDeniedException', { cause: refusal })
+      reply(200, operation(input))
     } catch (error) {
-      if (error instanceof ServiceError) reply(400, { __type: error.message, message: error.message })
-      else reply(500, { __type: 'InternalFailure', message: String(error) })
+      if (error instanceof ServiceError) {
+        reply(400, { __type: error.message, message: String(error.cause ?? error.message) })
+      } else reply(500, { __type: 'InternalFailure', message: String(error) })
     }
   })
   port = await listenOnLoopback(server, port)

@@ -1,4 +1,4 @@
-/** The template's own IAM policies: what each function's role allows. */
+/** The template's own IAM policies: what each function's role allows, and whether a given access is among it. */
 
 import type { PlacedResource } from './deployment.ts'
 import { type JsonObject, listOf, objectOf, textOf } from './json-shape.ts'
@@ -17,7 +17,19 @@ export interface Statement {
 export interface FunctionPolicy {
   /** For people: the construct's id, such as `Fetch`. */
   name: string
+  /** Physical name, which is also the access key of its calls (gate.ts). */
+  functionName: string
   statements: Statement[]
+}
+
+/** One thing that a call asks for. A call may ask for several, and needs them all. */
+export interface Access {
+  /** Such as `dynamodb:GetItem`. */
+  action: string
+  /** An ARN. */
+  resource: string
+  /** Condition keys that the service tells about the call, such as `kms:EncryptionContext:app`. */
+  context: Record<string, string[]>
 }
 
 /**
@@ -40,6 +52,7 @@ export function readPolicies(resources: PlacedResource[]): Map<string, FunctionP
     const documents = [...inline, ...attached.map(({ properties }) => properties.PolicyDocument)]
     policies.set(fn.identity.ref, {
       name: plainName(fn.logicalId),
+      functionName: fn.identity.ref,
       statements: documents.flatMap(document => listOf(objectOf(document).Statement).map(readStatement)),
     })
   }
@@ -59,4 +72,57 @@ function readStatement(given: unknown): Statement {
       Object.entries(objectOf(Condition)).map(([operator, keys]) => [operator, objectOf(keys)]),
     ),
   }
+}
+
+/**
+ * The statement that allows the access; undefined if none does, or one denies it.
+ * @see https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
+ */
+export function allowing(statements: Statement[], access: Access): Statement | undefined {
+  const matching = statements.filter(statement => matches(statement, access))
+  return matching.some(({ effect }) => effect === 'Deny')
+    ? undefined
+    : matching.find(({ effect }) => effect === 'Allow')
+}
+
+function matches({ actions, resources, conditions }: Statement, access: Access): boolean {
+  return (
+    actions.some(action => isLike(access.action, action)) &&
+    resources.some(resource => isLike(access.resource, resource)) &&
+    Object.entries(conditions).every(([operator, keys]) => holds(operator, keys, access.context))
+  )
+}
+
+/** The operators that our templates use. One that is not known here holds for nothing, so that it is noticed. */
+function holds(operator: string, keys: JsonObject, context: Access['context']): boolean {
+  const [set, base] = operator.includes(':') ? operator.split(':') : [undefined, operator]
+  const compare = base === 'StringEquals' ? isEqual : base === 'StringLike' ? isLike : undefined
+  if (!compare || (set !== undefined && set !== 'ForAllValues')) return false
+  return Object.entries(keys).every(([key, allowed]) => {
+    const found = context[key]
+    const fits = (value: string) => [allowed].flat().some(pattern => compare(value, String(pattern)))
+    // An absent key fails a plain operator; of a set operator, all of its no values fit.
+    return found === undefined ? set !== undefined : found.every(fits)
+  })
+}
+
+function isEqual(value: string, wanted: string): boolean {
+  return value === wanted
+}
+
+const expressions = new Map<string, RegExp>()
+
+/** `*` stands for any characters, `?` for one. */
+export function isLike(value: string, pattern: string): boolean {
+  if (value === pattern) return true
+  let expression = expressions.get(pattern)
+  if (!expression) {
+    const source = pattern
+      .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+      .replaceAll('*', '.*')
+      .replaceAll('?', '.')
+    expression = new RegExp(`^${source}$`, 's')
+    expressions.set(pattern, expression)
+  }
+  return expression.test(value)
 }

@@ -40,6 +40,7 @@ export function startQueueSource(options: QueueSourceOptions): QueueSource {
   let stopping = false
 
   async function poll(): Promise<void> {
+    await readAttributes(options).catch(reportAndPause)
     while (!stopping) {
       if (running.size >= maxConcurrency) {
         await Promise.race(running)
@@ -72,9 +73,20 @@ export function startQueueSource(options: QueueSourceOptions): QueueSource {
   }
 }
 
-async function receive({ endpoint, queueUrl, batchSize }: QueueSourceOptions): Promise<Message[]> {
+/** Lambda looks at a queue's attributes to scale its pollers; here it only shows whether the role may. */
+async function readAttributes({ pool, endpoint, queueUrl }: QueueSourceOptions): Promise<void> {
+  await callJson(endpoint, {
+    target: 'AmazonSQS.GetQueueAttributes',
+    caller: pool.definition.functionName,
+    input: { QueueUrl: queueUrl, AttributeNames: ['ApproximateNumberOfMessages'] },
+  })
+}
+
+/** Lambda's poller acts with the function's own role. */
+async function receive({ pool, endpoint, queueUrl, batchSize }: QueueSourceOptions): Promise<Message[]> {
   const answer = await callJson(endpoint, {
     target: 'AmazonSQS.ReceiveMessage',
+    caller: pool.definition.functionName,
     input: {
       QueueUrl: queueUrl,
       MaxNumberOfMessages: batchSize,
@@ -107,6 +119,7 @@ async function handleBatch(options: QueueSourceOptions, messages: Message[]): Pr
   if (done.length === 0) return
   await callJson(endpoint, {
     target: 'AmazonSQS.DeleteMessageBatch',
+    caller: pool.definition.functionName,
     input: {
       QueueUrl: queueUrl,
       Entries: done.map(({ ReceiptHandle }, index) => ({ Id: String(index), ReceiptHandle })),

@@ -9,6 +9,8 @@ import { SnsStore } from '../../node_modules/fauxqs/dist/sns/snsStore.js'
 import { SqsStore } from '../../node_modules/fauxqs/dist/sqs/sqsStore.js'
 import { callJson, callQuery } from './engine-call.ts'
 import { correctFauxqs } from './fauxqs-corrections.ts'
+import { gateFauxqs } from './fauxqs-gate.ts'
+import type { Gate } from './gate.ts'
 import { type JsonObject, textOf } from './json-shape.ts'
 import { LocalError } from './local-error.ts'
 import { isFromLocalProgram, loopbackAddress, portError } from './loopback.ts'
@@ -28,7 +30,12 @@ export interface AwsEngine extends Engine {
 }
 
 /** @throws LocalError if the port is in use or the database in `folder` is damaged */
-export async function startAws(options: { folder: string; port: number }): Promise<AwsEngine> {
+export async function startAws(options: {
+  folder: string
+  port: number
+  /** Who may do what; without it, everybody everything. */
+  gate?: Gate
+}): Promise<AwsEngine> {
   const stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() }
   const { sqsStore, snsStore, s3Store } = stores
   const persistence = openDatabase(options.folder, stores)
@@ -43,6 +50,7 @@ export async function startAws(options: { folder: string; port: number }): Promi
   app.addHook('onRequest', async (request, reply) => {
     if (!isFromLocalProgram(request.raw, port)) return reply.code(403).send()
   })
+  if (options.gate) gateFauxqs(app, { gate: options.gate, objects: s3Store })
   app.addHook('onClose', async () => persistence.close())
 
   let port = options.port

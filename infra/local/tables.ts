@@ -1,11 +1,15 @@
 /** DynamoDB on this machine: dynalite on loopback, with the template's tables. */
 
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
+import { Readable } from 'node:stream'
 import dynalite from 'dynalite'
 import { callJson, EngineError } from './engine-call.ts'
-import { isObject, type JsonObject, listOf, objectOf, textOf } from './json-shape.ts'
+import type { Gate } from './gate.ts'
+import { isObject, type JsonObject, listOf, objectOf, parseJson, textOf } from './json-shape.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 import { isFromLocalProgram, listenOnLoopback, loopbackAddress } from './loopback.ts'
+import { dynamodbAccess } from './requested-access.ts'
 
 export interface Engine {
   /** Origin to which clients talk. */
@@ -18,7 +22,13 @@ export interface Engine {
  * Starts dynalite over the store in `folder`.
  * @throws LocalError if the port is in use, or the store is damaged or held by another process
  */
-export async function startTables(options: { folder: string; port: number }): Promise<Engine> {
+export async function startTables(options: {
+  folder: string
+  port: number
+  /** Who may do what; without it, everybody everything. */
+  gate?: Gate
+}): Promise<Engine> {
+  const { gate } = options
   await checkStore(options.folder)
   const server = dynalite({ path: options.folder, createTableMs: 0 })
   const [answer] = server.listeners('request')
@@ -42,12 +52,41 @@ export async function startTables(options: { folder: string; port: number }): Pr
       response.writeHead(403).end()
       return
     }
-    answer?.call(server, request, response)
-    // dynalite throws a request's error, which would end this process when a function is killed in mid-request.
-    request.removeAllListeners('error').on('error', () => {})
+    const pass = (passed: Readable) => {
+      answer?.call(server, passed, response)
+      // dynalite throws a request's error, which would end this process when a function is killed in mid-request.
+      passed.removeAllListeners('error').on('error', () => {})
+    }
+    const caller = gate?.callerOf(request)
+    if (!gate || caller === undefined) pass(request)
+    else void passIfAllowed(request, response, { gate, caller, pass })
   })
 
   return { endpoint: `http://${loopbackAddress}:${port}`, port, close }
+}
+
+/** Reads a function's call, which decides over it, and hands it on as if it had not been read. */
+async function passIfAllowed(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { gate, caller, pass }: { gate: Gate; caller: string; pass(passed: Readable): void },
+): Promise<void> {
+  const chunks: Buffer[] = []
+  try {
+    for await (const chunk of request) chunks.push(chunk)
+  } catch {
+    return // The function was killed while it sent this.
+  }
+  const body = Buffer.concat(chunks)
+  const target = String(request.headers['x-amz-target'])
+  const message = gate.refusal(caller, dynamodbAccess(target, parseJson(body.toString())))
+  if (message === undefined) {
+    const { headers, method, url } = request
+    pass(Object.assign(Readable.from([body], { objectMode: false }), { headers, method, url }))
+    return
+  }
+  const refusal = { __type: 'com.amazon.coral.service#AccessDeniedException', Message: message }
+  response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(refusal))
 }
 
 /** Opens the store once by itself: dynalite would open it late and throw what is wrong with it where nobody can catch it. */

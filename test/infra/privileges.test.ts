@@ -5,10 +5,10 @@ import type { Statement } from '../../infra/local/policies.ts'
 import { templatePolicies } from './template-policies.ts'
 
 const policies = await templatePolicies()
-const functions = [...policies.keys()]
+const functions = policies.map(({ name }) => name)
 
 function statementsOf(name: string): Statement[] {
-  return policies.get(name) ?? []
+  return policies.find(policy => policy.name === name)?.statements ?? []
 }
 
 /** Names of the functions that have a statement of this kind. */

@@ -28,15 +28,22 @@ export interface RunningSystem {
 const apiKey = 'key-of-this-test-only'
 
 /** Registers the hooks that start and stop it; the object is filled in when the tests run. */
-export function useRunningSystem(options: { accessTokenSeconds?: number } = {}): RunningSystem {
+export function useRunningSystem(
+  options: {
+    accessTokenSeconds?: number
+    /** Changes this system's own copy of the synthesized app before it starts. */
+    changeAssembly?(folder: string): Promise<void>
+  } = {},
+): RunningSystem {
   let folder = ''
+  let assembly = assemblyFolder
   let system: System | undefined
   const log: object[] = []
 
   async function start(): Promise<void> {
     system = await startSystem(
       { port: system ? Number(new URL(system.url).port) : 0, folder, apiKey, providers: {}, apps: {} },
-      { ...options, assembly: assemblyFolder, progress: () => undefined, log: line => log.push(line) },
+      { ...options, assembly, progress: () => undefined, log: line => log.push(line) },
     )
   }
 
@@ -49,6 +56,11 @@ export function useRunningSystem(options: { accessTokenSeconds?: number } = {}):
     folder = await mkdtemp(join(tmpdir(), 'postroom-test-'))
     // The certificate that this process trusts already.
     await cp(join(cacheFolder, 'sandbox'), join(folder, 'sandbox'), { recursive: true })
+    if (options.changeAssembly) {
+      assembly = join(folder, 'assembly')
+      await cp(assemblyFolder, assembly, { recursive: true })
+      await options.changeAssembly(assembly)
+    }
     await start()
   })
   afterAll(async () => {

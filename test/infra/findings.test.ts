@@ -1,0 +1,60 @@
+/** cdk-nag over the whole app: what it finds is acknowledged with a reason, or it fails. */
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Validations } from 'aws-cdk-lib'
+import { AwsSolutionsChecks, ServerlessChecks } from 'cdk-nag'
+import { expect, test } from 'vitest'
+import { acknowledgements, renderFindings } from '../../infra/findings.ts'
+import { isLike } from '../../infra/local/policies.ts'
+import { buildApp } from './synthesized.ts'
+
+interface Finding {
+  rule: string
+  /** Path of the construct without the stack. */
+  on: string
+}
+
+interface Report {
+  pluginReports: {
+    violations: { ruleName: string; violatingConstructs: { constructPath: string }[] }[]
+  }[]
+}
+
+async function findings(): Promise<Finding[]> {
+  const outdir = await mkdtemp(join(tmpdir(), 'postroom-nag-'))
+  try {
+    const { app } = buildApp({ outdir })
+    Validations.of(app).addPlugins(new AwsSolutionsChecks(app), new ServerlessChecks(app))
+    // Findings make it throw, once the report is written.
+    expect(() => app.synth()).toThrow('Acknowledge with')
+    const report: Report = JSON.parse(await readFile(join(outdir, 'validation-report.json'), 'utf8'))
+    return report.pluginReports
+      .flatMap(({ violations }) => violations)
+      .flatMap(({ ruleName, violatingConstructs }) =>
+        violatingConstructs.map(({ constructPath }) => ({
+          rule: ruleName,
+          on: constructPath.slice(constructPath.indexOf('/') + 1),
+        })),
+      )
+  } finally {
+    await rm(outdir, { recursive: true, force: true })
+  }
+}
+
+const found = await findings()
+const covers = (entry: { rule: string; on: string }, finding: Finding) =>
+  isLike(finding.rule, entry.rule) && isLike(finding.on, entry.on)
+
+test('no finding is unacknowledged', () => {
+  expect(found.filter(finding => !acknowledgements.some(entry => covers(entry, finding)))).toEqual([])
+})
+
+test('no acknowledgement has outlived its finding', () => {
+  expect(acknowledgements.filter(entry => !found.some(finding => covers(entry, finding)))).toEqual([])
+})
+
+test('the page tells what the list says', async () => {
+  await expect(renderFindings()).toMatchFileSnapshot('../../infra/findings.md')
+})

@@ -1,0 +1,279 @@
+/** One run that makes the functions use all they may do: the main job, and what is rare, brought about on purpose. */
+
+import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { KMSClient } from '@aws-sdk/client-kms'
+import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
+import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { vi } from 'vitest'
+import { openSeal } from '../../functions/channel/seal.ts'
+import { openTable } from '../../functions/channel/table.ts'
+import type { Json } from '../../infra/local/as-app.ts'
+import { newPerson } from '../../infra/local/as-person.ts'
+import type { System } from '../../infra/local/system.ts'
+import type { RunningSystem } from '../support/running-system.ts'
+
+const customer = { address: 'customer@outside.example', name: 'Casey' }
+const accountId = 'every-call'
+const past = '2020-01-01T00:00:00.000Z'
+
+export async function makeEveryCall(running: RunningSystem): Promise<void> {
+  const places = await placesOf(running)
+  const channel = await mainJob(running)
+  await appReadsEverything(running, channel)
+  await mailThatIsGone(running, { channel, places })
+  await bounceAndReparse(running, { channel, places })
+  await queueDocuments(running, { channel, places })
+  await schedulesRareWork(running, { channel, places })
+  await firstSealOfTheDay(running, places)
+  await endOfGrants(running, channel)
+}
+
+/** What this test itself reaches into, and with what name. */
+async function placesOf({ system }: RunningSystem) {
+  const { endpoints, outputs, policies } = system.cloud
+  const arns = policies.flatMap(({ statements }) => statements).flatMap(({ resources }) => resources)
+  const last = (pattern: RegExp) => arns.flatMap(arn => pattern.exec(arn)?.[1] ?? [])[0] ?? ''
+  return {
+    endpoints,
+    outboundQueueUrl: outputs.OutboundQueueUrl,
+    mainTable: last(/:table\/([^/]*Main[^/]*)$/),
+    secretsTable: last(/:table\/([^/]*Secrets[^/]*)$/),
+    bucket: last(/^arn:aws:s3:::([^/]+)$/),
+    tokenKeyArn: last(/^(arn:aws:kms:.*)$/),
+  }
+}
+
+type Places = Awaited<ReturnType<typeof placesOf>>
+
+const asCaller = (accessKeyId = 'local') => ({
+  region: 'us-east-1',
+  credentials: { accessKeyId, secretAccessKey: 'local' },
+})
+
+function changeItem({ endpoints }: Places, TableName: string, Key: Record<string, string>, values: Json) {
+  const client = DynamoDBDocumentClient.from(
+    new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }),
+  )
+  const names = Object.keys(values)
+  return client.send(
+    new UpdateCommand({
+      TableName,
+      Key,
+      UpdateExpression: `SET ${names.map(name => `#${name} = :${name}`).join(', ')}`,
+      ExpressionAttributeNames: Object.fromEntries(names.map(name => [`#${name}`, name])),
+      ExpressionAttributeValues: Object.fromEntries(names.map(name => [`:${name}`, values[name]])),
+      ConditionExpression: 'attribute_exists(pk)',
+    }),
+  )
+}
+
+/** Connect, receive, answer. */
+async function mainJob(running: RunningSystem): Promise<Json> {
+  const { app } = running
+  const channel = await running.connect('ada', { accountId })
+  await running.sandbox('/personas/ada/deliver', { from: customer, subject: 'Question', text: 'Why?' })
+  await app.call('POST', `/v1/channels/${channel.id}/poll`)
+  const { data } = await app.event(accountId, event => event.data.message?.subject === 'Question')
+  const reply = await app.send(
+    channel.id,
+    { to: [customer], subject: 'Re: Question', text: 'So.', inReplyTo: data.message.id },
+    'reply',
+  )
+  await app.event(accountId, e => e.type === 'message.sent' && e.data.message.id === reply.body.id)
+  return channel
+}
+
+async function appReadsEverything({ app, system }: RunningSystem, channel: Json): Promise<void> {
+  await app.call('GET', `/v1/channels?accountId=${accountId}`)
+  // A fresh environment holds no data key yet.
+  await system.cloud.kill('Connect')
+  await app.call('POST', `/v1/channels/${channel.id}/probe`)
+  for (const direction of ['inbound', 'outbound']) {
+    const { body } = await app.call('GET', `/v1/channels/${channel.id}/messages?direction=${direction}`)
+    await app.call('GET', `/v1/messages/${body.messages[0].id}/raw`)
+  }
+}
+
+/** Bytes that somebody deleted from the bucket: the app is told, and the message fails. */
+async function mailThatIsGone(
+  { app, system }: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const s3 = new S3Client({ ...asCaller(), endpoint: places.endpoints.aws, forcePathStyle: true })
+  const sendAt = new Date(Date.now() + 3600_000).toISOString()
+  const { body } = await app.send(channel.id, { to: [customer], subject: 'Gone', text: 'x', sendAt }, 'gone')
+  const { rawKey, acceptedAt } = await storedMessage(places, body.id)
+  await s3.send(new DeleteObjectCommand({ Bucket: places.bucket, Key: rawKey }))
+  await app.call('GET', `/v1/messages/${body.id}/raw`)
+  // Its time comes, and no doorbell rings: `schedule` finds it.
+  const row = { pk: `OUTBOX#${channel.id}`, sk: `${acceptedAt}#${body.id}` }
+  await changeItem(places, places.mainTable, { pk: `MESSAGE#${body.id}`, sk: 'MESSAGE' }, { sendAt: past })
+  await changeItem(places, places.mainTable, row, { dueAt: past, dueSk: `${past}#${row.sk}` })
+  await system.cloud.invoke('Schedule', {})
+  await app.event(accountId, e => e.type === 'message.failed' && e.data.message.id === body.id)
+}
+
+/** A report about a mail that was sent; and a mail that is parsed once more, as long as its bytes are there. */
+async function bounceAndReparse(
+  { app, system }: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const address = 'nobody@outside.example'
+  const { body } = await app.send(channel.id, { to: [{ address }], subject: 'Bounces', text: 'x' }, 'bounces')
+  await app.event(accountId, e => e.type === 'message.sent' && e.data.message.id === body.id)
+  const report = await fetch(`${system.sandbox?.origin}/personas/ada/deliver`, {
+    method: 'POST',
+    headers: { 'content-type': 'message/rfc822' },
+    body: bounceOf(body.messageId, address),
+  })
+  if (!report.ok) throw new Error(`Not delivered: ${await report.text()}`)
+  await app.call('POST', `/v1/channels/${channel.id}/poll`)
+  const received = await app.event(accountId, e => e.data.message?.subject === 'Undelivered Mail')
+  await app.event(accountId, e => e.type === 'message.bounced')
+
+  const { id } = received.data.message
+  await app.call('POST', `/v1/messages/${id}/reparse`)
+  await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:GetObject'), 15_000)
+  const s3 = new S3Client({ ...asCaller(), endpoint: places.endpoints.aws, forcePathStyle: true })
+  const { rawKey } = await storedMessage(places, id)
+  await s3.send(new DeleteObjectCommand({ Bucket: places.bucket, Key: rawKey }))
+  await app.call('POST', `/v1/messages/${id}/reparse`)
+  await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:ListBucket'), 15_000)
+}
+
+function usedBy({ cloud }: System, name: string): string[] {
+  return cloud.uses().flatMap(use => (use.function === name ? [use.access.action] : []))
+}
+
+/** RFC 3464, as short as it can be. */
+function bounceOf(messageId: string, recipient: string): string {
+  return [
+    'From: MAILER-DAEMON@outside.example',
+    'To: ada@contoso.example',
+    'Subject: Undelivered Mail',
+    `Message-ID: <${Date.now()}@outside.example>`,
+    'MIME-Version: 1.0',
+    'Content-Type: multipart/report; report-type=delivery-status; boundary=b',
+    '',
+    '--b',
+    'Content-Type: text/plain',
+    '',
+    'There is no such mailbox.',
+    '--b',
+    'Content-Type: message/delivery-status',
+    '',
+    'Reporting-MTA: dns; mx.outside.example',
+    '',
+    `Final-Recipient: rfc822; ${recipient}`,
+    'Action: failed',
+    'Status: 5.1.1',
+    '--b',
+    'Content-Type: text/rfc822-headers',
+    '',
+    `Message-ID: ${messageId}`,
+    '--b--',
+    '',
+  ].join('\r\n')
+}
+
+async function storedMessage(
+  { endpoints, mainTable }: Places,
+  id: string,
+): Promise<{ rawKey: string; acceptedAt: string }> {
+  const main = openTable(new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }), mainTable)
+  const item = await main.get({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
+  return { rawKey: String(item?.rawKey), acceptedAt: String(item?.acceptedAt) }
+}
+
+function queueMessage({ endpoints, outboundQueueUrl }: Places, body: object) {
+  const sqs = new SQSClient({ ...asCaller(), endpoint: endpoints.aws, useQueueUrlAsEndpoint: false })
+  return sqs.send(new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }))
+}
+
+async function storedChannel({ endpoints, mainTable }: Places, id: string) {
+  const main = openTable(new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }), mainTable)
+  return (await main.get({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })) ?? {}
+}
+
+/** From an app that prefers SQS to HTTP: one that is accepted, one that never can be. */
+async function queueDocuments(
+  { app }: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const put = (idempotencyKey: string, address: string) =>
+    queueMessage(places, {
+      channelId: channel.id,
+      idempotencyKey,
+      to: [{ address }],
+      subject: 'By queue',
+      text: 'x',
+      inReplyTo: '<unknown@outside.example>',
+    })
+  await put('good', customer.address)
+  await app.event(accountId, e => e.type === 'message.sent' && e.data.message.subject === 'By queue')
+  await put('bad', 'no address')
+  await app.event(accountId, e => e.type === 'message.rejected')
+}
+
+/** What `schedule` finds only after a crash, and a mailbox whose turn to be looked at again has come. */
+async function schedulesRareWork(
+  running: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const { app, system } = running
+  const key = { pk: `CHANNEL#${channel.id}`, sk: 'CHANNEL' }
+  await changeItem(places, places.mainTable, key, {
+    unannounced: [{ type: 'channel.recovered', at: past }],
+    duePk: 'DUE#CHANNELS',
+    dueSk: `${past}#${channel.id}`,
+    nextProbeAt: past,
+  })
+  // A crash between the row and the event: the mail is read again, and told from what is stored.
+  const cursor = { pk: key.pk, sk: 'CURSOR#INBOX' }
+  await changeItem(places, places.mainTable, cursor, { lastUid: 0, recent: [], auditAt: past })
+  const session = await app.call('POST', '/v1/connect-sessions', { accountId, provider: 'microsoft' })
+  await newPerson().connect(session.body.connectUrl, 'grace')
+  await changeItem(
+    places,
+    places.mainTable,
+    { pk: `SESSION#${session.body.id}`, sk: 'SESSION' },
+    {
+      dueSk: `${past}#${session.body.id}`,
+      expiresAtMs: Date.parse(past),
+    },
+  )
+  await system.cloud.invoke('Schedule', {})
+  await app.event(accountId, e => e.type === 'channel.recovered')
+  // The first looks whether the mailbox works again, the second reads it.
+  for (let polls = 0; polls < 2; polls++) {
+    const asked = await app.call('POST', `/v1/channels/${channel.id}/poll`)
+    if (asked.status !== 202) throw new Error(`Not polled: ${JSON.stringify(asked)}`)
+    await vi.waitUntil(async () => (await storedChannel(places, channel.id)).nextProbeAt !== past, 15_000)
+  }
+}
+
+/** The first token that a function seals on a new day makes the day's key: the same code, with the function's name. */
+async function firstSealOfTheDay({ system }: RunningSystem, places: Places): Promise<void> {
+  const opening = system.cloud.policies.filter(({ name }) => ['Connect', 'Send', 'Fetch'].includes(name))
+  for (const [days, { functionName }] of opening.entries()) {
+    const caller = asCaller(functionName)
+    const seal = openSeal({
+      kms: new KMSClient({ ...caller, endpoint: places.endpoints.kms }),
+      keyArn: places.tokenKeyArn,
+      secrets: openTable(
+        new DynamoDBClient({ ...caller, endpoint: places.endpoints.dynamodb }),
+        places.secretsTable,
+      ),
+      now: () => Date.now() + (days + 1) * 24 * 3600_000,
+    })
+    await seal.seal('a token', { accountId, ownerId: 'nobody', field: 'refreshToken' })
+  }
+}
+
+/** A reconnect replaces the grant, which fetch forgets; a disconnect ends it. */
+async function endOfGrants(running: RunningSystem, channel: Json): Promise<void> {
+  await running.connect('ada', { accountId, session: { channelId: channel.id, autoConfirm: true } })
+  await running.app.call('DELETE', `/v1/channels/${channel.id}`)
+  await running.app.event(accountId, e => e.type === 'channel.disconnected')
+}
