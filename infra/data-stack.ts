@@ -2,7 +2,7 @@
 
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
-import { Key } from 'aws-cdk-lib/aws-kms'
+import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
@@ -15,6 +15,7 @@ export class DataStack extends Stack {
   readonly secrets: TableV2
   readonly mail: Bucket
   readonly tokenKey: Key
+  readonly webhookKey: Key
   readonly oauthApps: Secret
 
   constructor(scope: Construct, id: string, props: StackProps) {
@@ -58,6 +59,14 @@ export class DataStack extends Stack {
     this.tokenKey = new Key(this, 'TokenKey', {
       description: 'Wraps the data keys under which Postroom encrypts OAuth tokens',
       enableKeyRotation: true,
+      removalPolicy: RemovalPolicy.RETAIN,
+    })
+
+    // Signing secrets of webhooks are made with it and stored nowhere: without the key there are none.
+    this.webhookKey = new Key(this, 'WebhookKey', {
+      description: 'Makes the secrets with which Postroom signs webhooks',
+      keySpec: KeySpec.HMAC_256,
+      keyUsage: KeyUsage.GENERATE_VERIFY_MAC,
       removalPolicy: RemovalPolicy.RETAIN,
     })
 

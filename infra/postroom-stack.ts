@@ -10,6 +10,7 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
 import { Topic } from 'aws-cdk-lib/aws-sns'
+import { SqsSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
@@ -26,6 +27,7 @@ export interface PostroomStackProps extends StackProps {
 /** How long one drain may run: one SMTP session, including a slow server's wait after the final dot. */
 const sendTimeoutSeconds = 300
 const fetchTimeoutSeconds = 120
+const notifyTimeoutSeconds = 60
 
 /** The most calls a second, and twice as many at once; more get 429. */
 const callsPerSecond = {
@@ -92,12 +94,18 @@ export class PostroomStack extends Stack {
     // Mail in: batches of mailboxes → fetch. A lost batch is made anew at the mailboxes' next slot.
     const poll = queue('Poll', fetchTimeoutSeconds + 60, 2)
 
+    // Events out: every event, and doorbells of webhooks → notify. What is wrong with a receiver is kept on its
+    // own list, so a message comes back only while our own tables fail, for as long as that takes.
+    const notifications = queue('Notify', notifyTimeoutSeconds + 60, 100)
+    events.addSubscription(new SqsSubscription(notifications.main, { rawMessageDelivery: true }))
+
     const may = privileges({
       ...data,
       events,
       outbound: outbound.main,
       outboundDeadLetters: outbound.deadLetters,
       poll: poll.main,
+      notifications: notifications.main,
       clientKeyArns: configuration.clientKeyArns,
       federatedAudiences: configuration.federatedAudiences,
     })
@@ -109,7 +117,11 @@ export class PostroomStack extends Stack {
       oauthAppsSecretArn: data.oauthApps.secretArn,
       providers: JSON.stringify(configuration.providers),
     }
-    const ringing = { outboundQueueUrl: outbound.main.queueUrl, pollQueueUrl: poll.main.queueUrl }
+    const ringing = {
+      outboundQueueUrl: outbound.main.queueUrl,
+      pollQueueUrl: poll.main.queueUrl,
+      notifyQueueUrl: notifications.main.queueUrl,
+    }
     // Prompts carry a link by which the mailbox's owner reconnects.
     const prompting = { ...announcing, publicUrl }
     const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
@@ -170,6 +182,22 @@ export class PostroomStack extends Stack {
       description: 'Finds mailboxes to poll, overdue outbox rows and unannounced events',
     })
 
+    // Events out, to apps that have no queue on AWS.
+    const webhooks = { webhookKeyArn: data.webhookKey.keyArn, webhookEgress: 'public' }
+    const notify = new PostroomFunction(this, 'NotifyWebhooks', {
+      folder: 'notify',
+      may: may.notify,
+      timeoutSeconds: notifyTimeoutSeconds,
+      memoryMegabytes: 256,
+      environment: { mainTable: tables.mainTable, ...announcing, ...ringing, ...webhooks },
+    })
+    new EventSourceMapping(this, 'EventsToNotify', {
+      target: notify,
+      eventSourceArn: notifications.main.queueArn,
+      batchSize: 10,
+      reportBatchItemFailures: true,
+    })
+
     const connect = new PostroomFunction(this, 'Connect', {
       folder: 'connect',
       may: may.connect,
@@ -215,6 +243,7 @@ export class PostroomStack extends Stack {
         ...polling,
         publicUrl,
         ...accounts,
+        ...webhooks,
         providers: tokens.providers,
         returnUrls: JSON.stringify(configuration.returnUrls),
       },

@@ -12,18 +12,20 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
 import { indexNames } from '../functions/channel/table-names.ts'
 
-export type FunctionFolder = 'connect' | 'api' | 'send' | 'schedule' | 'fetch'
+export type FunctionFolder = 'connect' | 'api' | 'send' | 'schedule' | 'fetch' | 'notify'
 
 export interface Things {
   main: ITable
   secrets: ITable
   tokenKey: IKey
+  webhookKey: IKey
   oauthApps: ISecret
   mail: IBucket
   events: ITopic
   outbound: IQueue
   outboundDeadLetters: IQueue
   poll: IQueue
+  notifications: IQueue
   /** KMS keys that OAuth apps sign in with. */
   clientKeyArns: string[]
   /** Audiences of OAuth apps that trust the functions' roles. */
@@ -33,6 +35,7 @@ export interface Things {
 /** One statement per thing a function touches, so that taking one away breaks exactly what it was for. */
 export function privileges(things: Things): Record<FunctionFolder, PolicyStatement[]> {
   const { main, secrets, tokenKey, oauthApps, mail, events, outbound, outboundDeadLetters, poll } = things
+  const { notifications, webhookKey } = things
   const listing = `${main.tableArn}/index/${indexNames.listing}`
   const due = `${main.tableArn}/index/${indexNames.due}`
   const outboundMail = mail.arnForObjects('accounts/*/outbound/*')
@@ -41,6 +44,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
   const announce = allow('AnnounceEvents', 'sns:Publish', events.topicArn)
   const ringForSend = allow('RingForSend', 'sqs:SendMessage', outbound.queueArn)
   const askForPoll = allow('AskForPoll', 'sqs:SendMessage', poll.queueArn)
+  const ringForNotify = allow('RingForNotify', 'sqs:SendMessage', notifications.queueArn)
+  const signWebhooks = allow('SignWebhooks', 'kms:GenerateMac', webhookKey.keyArn)
   // S3 says "no such key" only to those who may list; to others a missing mail looks like a forbidden one.
   const tellMissingMail = allow('TellMissingMail', 's3:ListBucket', mail.bucketArn)
 
@@ -62,7 +67,11 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       askForPoll,
     ],
     api: [
-      allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem'), main.tableArn),
+      allow(
+        'Main',
+        tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem'),
+        main.tableArn,
+      ),
       allow('ListMain', tableActions('Query'), listing),
       allow('WriteMail', 's3:PutObject', outboundMail),
       allow('ReadMail', 's3:GetObject', [outboundMail, inboundMail]),
@@ -70,6 +79,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       announce,
       ringForSend,
       askForPoll,
+      signWebhooks,
+      ringForNotify,
     ],
     send: [
       ...consume('ReceiveOutbound', outbound),
@@ -94,6 +105,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       announce,
       ringForSend,
       askForPoll,
+      ringForNotify,
     ],
     fetch: [
       ...consume('ReceivePolls', poll),
@@ -110,6 +122,18 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       tellMissingMail,
       announce,
       ringForSend,
+    ],
+    notify: [
+      ...consume('ReceiveNotifications', notifications),
+      allow(
+        'Main',
+        tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'),
+        main.tableArn,
+      ),
+      allow('FindListening', tableActions('Query'), listing),
+      signWebhooks,
+      announce,
+      ringForNotify,
     ],
   }
 }

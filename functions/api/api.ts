@@ -4,8 +4,17 @@ import type { AcceptServices } from '../channel/accept.ts'
 import type { ActivationServices } from '../channel/activation.ts'
 import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
-import { eventLog, jsonVariable, mailStore, mainTable, providers, queues } from '../channel/clients.ts'
+import {
+  eventLog,
+  jsonVariable,
+  mailStore,
+  mainTable,
+  providers,
+  queues,
+  webhookPosting,
+} from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
+import { type Deliveries, openDeliveries } from '../channel/deliveries.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
 import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
@@ -20,14 +29,19 @@ import { openOutbox } from '../channel/outbox.ts'
 import { findRoute, type Route } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
+import type { WebhookRequestServices } from '../channel/webhook-request.ts'
+import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
 import { channelRoutes } from './channel-routes.ts'
 import { connectSessionRoutes } from './connect-session-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { messageRoutes } from './message-routes.ts'
 import { openApiRoute } from './openapi.ts'
+import { webhookRoutes } from './webhook-routes.ts'
 
-export interface ApiServices extends AcceptServices, ActivationServices {
+export interface ApiServices extends AcceptServices, ActivationServices, WebhookRequestServices {
   events: Events
+  webhooks: Webhooks
+  deliveries: Deliveries
   publicUrl: string
   /** Exact URLs a browser may return to. */
   returnUrls: string[]
@@ -60,6 +74,9 @@ function buildServices(): ApiServices {
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
     health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    webhooks: openWebhooks({ main }),
+    deliveries: openDeliveries({ main, now }),
+    ...webhookPosting(),
     queues: queues(),
     providers: providers(),
     publicUrl: readEnvironment('publicUrl'),
@@ -75,6 +92,7 @@ const routes: Route<ApiServices>[] = [
   ...channelRoutes,
   ...messageRoutes,
   ...eventRoutes,
+  ...webhookRoutes,
   openApiRoute(() => [...routes, ...Object.values(grantEndpoints)]),
 ]
 

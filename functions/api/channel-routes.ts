@@ -1,7 +1,7 @@
 /** Calls about channels: list, read, change settings, fetch now. */
 
 import { z } from 'zod'
-import { accountIdSchema } from '../channel/caller.ts'
+import { accountIdSchema } from '../channel/account-id.ts'
 import { channelDocumentSchema, channelSettingsSchema, presentChannel } from '../channel/channels.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'

@@ -1,8 +1,9 @@
 /** Calls about connecting: the app asks for a link, reads how it went, and confirms. */
 
 import { z } from 'zod'
+import { accountIdSchema } from '../channel/account-id.ts'
 import { activate } from '../channel/activation.ts'
-import { accountIdSchema, accountOf } from '../channel/caller.ts'
+import { accountOf } from '../channel/caller.ts'
 import { channelDocumentSchema, presentChannel } from '../channel/channels.ts'
 import { newSession, presentSession, sessionDocumentSchema } from '../channel/connect-sessions.ts'
 import { PostroomError } from '../channel/faults.ts'

@@ -1,7 +1,8 @@
 /** The event log, by cursor: replay from anywhere, as often as wanted. */
 
 import { z } from 'zod'
-import { accountIdSchema, accountOf } from '../channel/caller.ts'
+import { accountIdSchema } from '../channel/account-id.ts'
+import { accountOf } from '../channel/caller.ts'
 import { eventSchema, operatorAccount } from '../channel/events.ts'
 import { json } from '../channel/http.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'

@@ -2,7 +2,7 @@
 
 import { STATUS_CODES } from 'node:http'
 import { z } from 'zod'
-import { accountIdSchema } from '../channel/caller.ts'
+import { accountIdSchema } from '../channel/account-id.ts'
 import { faultSchema } from '../channel/channel-health.ts'
 import { channelDocumentSchema } from '../channel/channels.ts'
 import { sessionDocumentSchema } from '../channel/connect-sessions.ts'
@@ -11,6 +11,7 @@ import { type FaultCode, faults } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { messageDocumentSchema } from '../channel/message-document.ts'
 import { type Endpoint, type Route, routesWith } from '../channel/route.ts'
+import { webhookDocumentSchema } from '../channel/webhooks.ts'
 import type { ApiServices } from './api.ts'
 import { messageSchema } from './message-routes.ts'
 
@@ -35,6 +36,7 @@ const named = {
     Fault: faultSchema,
     Message: messageSchema,
     Problem: problemSchema,
+    Webhook: webhookDocumentSchema,
   },
 }
 

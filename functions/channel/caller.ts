@@ -1,24 +1,19 @@
 /** Who calls the API, and what of it they may see (invariant I6). */
 
 import { z } from 'zod'
+import { accountIdSchema } from './account-id.ts'
 import type { Channels } from './channels.ts'
 import type { ConnectSessions } from './connect-sessions.ts'
 import type { Events } from './events.ts'
 import { PostroomError } from './faults.ts'
 import type { HttpRequest } from './http.ts'
 import type { Messages } from './messages.ts'
+import type { Webhooks } from './webhooks.ts'
 
 export interface Caller {
   /** Null for the operator, who may name any account. */
   accountId: string | null
 }
-
-export const accountIdSchema = z
-  .string()
-  .regex(/^[A-Za-z0-9][\w.:@-]{0,127}$/, {
-    message: 'must be 1 to 128 letters, digits or . : @ _ -, beginning with a letter or digit',
-  })
-  .describe('The account (tenant) of the calling app. An operator names it; a token stands for its own.')
 
 /** How a bearer token says whom it stands for. Null where callers sign with IAM, which makes them the operator. */
 export interface TokenRules {
@@ -82,6 +77,7 @@ export interface Viewable {
   sessions: ConnectSessions
   events?: Events
   messages?: Messages
+  webhooks?: Webhooks
 }
 
 /**
@@ -90,13 +86,13 @@ export interface Viewable {
  */
 export function viewOf<S extends Viewable>(services: S, { accountId }: Caller): S {
   if (accountId === null) return services
-  const own = <T extends { accountId: string }>(thing: T | undefined) =>
+  const own = <T extends { accountId: string | null }>(thing: T | undefined) =>
     thing?.accountId === accountId ? thing : undefined
-  const ownOnly = (asked: string | null) => {
-    if (asked !== null && asked !== accountId) throw notAllowed(asked)
+  const ownOnly = (asked: string | null | undefined) => {
+    if (asked != null && asked !== accountId) throw notAllowed(asked)
     return accountId
   }
-  const { channels, sessions, messages, events } = services
+  const { channels, sessions, messages, events, webhooks } = services
   // Each get() is built on its find(), and so finds what the view finds.
   return {
     ...services,
@@ -114,7 +110,18 @@ export function viewOf<S extends Viewable>(services: S, { accountId }: Caller): 
       messages: { ...messages, find: async id => own(await messages.find(id)) } satisfies Messages,
     }),
     ...(events && {
-      events: { ...events, read: (asked, page) => events.read(ownOnly(asked), page) } satisfies Events,
+      events: {
+        ...events,
+        find: async id => own(await events.find(id)),
+        read: (asked, page) => events.read(ownOnly(asked), page),
+      } satisfies Events,
+    }),
+    ...(webhooks && {
+      webhooks: {
+        ...webhooks,
+        find: async id => own(await webhooks.find(id)),
+        list: (asked, page) => webhooks.list(ownOnly(asked), page),
+      } satisfies Webhooks,
     }),
   }
 }

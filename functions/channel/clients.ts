@@ -19,6 +19,8 @@ import { openQueues, type Queues } from './queues.ts'
 import { openSeal } from './seal.ts'
 import { openTable, type Table } from './table.ts'
 import { openTokens } from './tokens.ts'
+import type { WebhookRequestServices } from './webhook-request.ts'
+import { openWebhookSecrets } from './webhook-secrets.ts'
 
 export function mainTable(): Table {
   return openTable(new DynamoDBClient({}), readEnvironment('mainTable'))
@@ -47,7 +49,21 @@ export function queues(): Queues {
     sqs: sqsClient(),
     outboundQueueUrl: readEnvironment('outboundQueueUrl'),
     pollQueueUrl: readEnvironment('pollQueueUrl'),
+    notifyQueueUrl: readEnvironment('notifyQueueUrl'),
   })
+}
+
+/** A receiver that has not answered by then has not accepted. */
+const webhookTimeoutMs = 10_000
+
+/** What posts to apps: signing secrets, where to, and how long it may take. */
+export function webhookPosting(): Omit<WebhookRequestServices, 'now'> {
+  const keyArn = readEnvironment('webhookKeyArn')
+  return {
+    webhookSecrets: openWebhookSecrets({ kms: new KMSClient({}), keyArn, now: Date.now }),
+    egress: readEnvironment('webhookEgress') === 'loopback' ? 'loopback' : 'public',
+    webhookTimeoutMs,
+  }
 }
 
 export function providers(): Providers {

@@ -13,6 +13,10 @@ export const environmentNames = {
   outboundQueueUrl: 'OUTBOUND_QUEUE_URL',
   outboundDeadLetterUrl: 'OUTBOUND_DEAD_LETTER_URL',
   pollQueueUrl: 'POLL_QUEUE_URL',
+  notifyQueueUrl: 'NOTIFY_QUEUE_URL',
+  webhookKeyArn: 'WEBHOOK_KEY_ARN',
+  /** `public`, or `loopback` where apps are developed on the same machine. */
+  webhookEgress: 'WEBHOOK_EGRESS',
   /** Origin under which people reach `/connect` and providers reach `/oauth`, without a slash at the end. */
   publicUrl: 'PUBLIC_URL',
   /** JSON object of provider entries that replace or add to the built-in ones (provider.ts). */

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { derivedId } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
-const eventTypes = [
+export const eventTypes = [
   'channel.connected',
   'channel.reconnected',
   'channel.reconnect_required',
@@ -24,6 +24,10 @@ const eventTypes = [
   'mailbox.reset',
   'app.fault',
   'app.secret_expiring',
+  'webhook.failing',
+  'webhook.recovered',
+  'webhook.paused',
+  'webhook.delivery_failed',
 ] as const
 
 export type EventType = (typeof eventTypes)[number]
@@ -50,7 +54,7 @@ export const eventSchema = z.object({
   data: z.record(z.string(), z.unknown()),
 })
 
-type PostroomEvent = z.infer<typeof eventSchema>
+export type PostroomEvent = z.infer<typeof eventSchema>
 
 /** How long the log is kept. */
 const retentionSeconds = 30 * 24 * 3600
@@ -59,6 +63,9 @@ const retentionSeconds = 30 * 24 * 3600
  * moment late could otherwise slip in behind a reader who has passed its place already.
  */
 const settleMs = 1_000
+
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+const idLengthLimit = 128
 
 const logOf = (accountId: string) => `EVENTS#${accountId}`
 const eventKey = (id: string) => ({ pk: `EVENT#${id}`, sk: 'EVENT' })
@@ -70,6 +77,8 @@ export interface Events {
    * again only what may not have gone out (at least once, always under the same id).
    */
   announce(event: NewEvent): Promise<void>
+  /** @returns undefined if it is not in the log (yet, or any more) */
+  find(id: string): Promise<PostroomEvent | undefined>
   /** @returns events in the order of the log; `after` continues it, also when there is no more yet */
   read(accountId: string, page: { after: string | undefined; limit: number }): Promise<PageOf<PostroomEvent>>
 }
@@ -114,6 +123,12 @@ export function openEvents({ main, sns, topicArn, now }: EventServices): Events 
         // Written too late for its place: readers may have passed it, so it moves to a new one.
         rewrite = now() - takenAtMs > settleMs / 2
       } while (rewrite)
+    },
+
+    async find(id) {
+      if (id.length > idLengthLimit) return undefined
+      const item = await main.get(eventKey(id))
+      return item && readItem(eventSchema, item)
     },
 
     async read(accountId, { after, limit }) {

@@ -75,6 +75,9 @@ export const faults = {
   attachment_not_found: row(404, 'app', 'refuse', 'The message has no such attachment.'),
   session_not_found: row(404, 'app', 'refuse', 'There is no such connect session.'),
   session_not_confirmable: row(409, 'app', 'refuse', 'This connect session cannot be confirmed now.'),
+  webhook_not_found: row(404, 'app', 'refuse', 'There is no such webhook.'),
+  webhook_limit_reached: row(409, 'app', 'refuse', 'The account has as many webhooks as it may have.'),
+  event_not_found: row(404, 'app', 'refuse', 'There is no such event in the log.'),
   channel_not_usable: row(409, 'app', 'refuse', 'The channel has no working sign-in to do this with.'),
   message_not_retryable: row(
     409,

@@ -14,6 +14,9 @@ export const pollBatchSchema = z.strictObject({
   intervals: z.array(z.int().positive()).optional(),
 })
 
+/** Rings for one webhook's deliveries. */
+export const webhookDoorbellSchema = z.strictObject({ webhookId: z.string().min(1) })
+
 /** Work on secrets that a function without access to them has found. */
 export const forgetSchema = z.strictObject({
   forget: z.strictObject({
@@ -48,6 +51,8 @@ export interface Queues {
   keepAlive(channelIds: string[]): Promise<void>
   checkApps(): Promise<void>
   ring(channelId: string): Promise<void>
+  /** Rings for a webhook that something waits for. */
+  notify(webhookId: string): Promise<void>
   /** Batches for `fetch`. */
   poll(batches: PollBatch[]): Promise<void>
   /** A poll now, at somebody's wish. */
@@ -58,13 +63,14 @@ export interface QueueServices {
   sqs: SQSClient
   outboundQueueUrl: string
   pollQueueUrl: string
+  notifyQueueUrl: string
 }
 
 /** SQS's own limit for one call. */
 const entriesPerCall = 10
 const callsAtOnce = 8
 
-export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueServices): Queues {
+export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl, notifyQueueUrl }: QueueServices): Queues {
   async function pollCall(batches: PollBatch[]): Promise<void> {
     const Entries = batches.map(({ delaySeconds, ...body }, index) => ({
       Id: String(index),
@@ -102,6 +108,11 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl }: QueueService
       await sqs.send(
         new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }),
       )
+    },
+
+    async notify(webhookId) {
+      const body: z.infer<typeof webhookDoorbellSchema> = { webhookId }
+      await sqs.send(new SendMessageCommand({ QueueUrl: notifyQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 
     async pollNow(channelId) {

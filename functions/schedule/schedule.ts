@@ -11,6 +11,7 @@ import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
 import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
+import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
 import { type KeepAlive, openKeepAlive } from './keep-alive.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
 
@@ -21,6 +22,7 @@ export interface ScheduleServices {
   outbox: Outbox
   channels: Channels
   sessions: ConnectSessions
+  webhooks: Webhooks
   health: Health
   breaker: AppBreaker
   keepAlive: KeepAlive
@@ -59,6 +61,7 @@ function buildServices(): ScheduleServices {
     health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     breaker: openAppBreaker({ main, events, now }),
     keepAlive: openKeepAlive({ main, channels, now }),
+    webhooks: openWebhooks({ main }),
     queues: queues(),
     now,
   }
@@ -73,6 +76,7 @@ export async function schedule(services: ScheduleServices): Promise<void> {
     unused: lookAfterUnused,
     channels: attendChannels,
     sessions: expireUnconfirmed,
+    webhooks: ringWebhooks,
   }
   const results = await Promise.allSettled(Object.values(parts).map(part => part(services)))
   const failed = results.filter(result => result.status === 'rejected')
@@ -127,6 +131,12 @@ async function lookAfterUnused({ keepAlive, queues }: ScheduleServices): Promise
   if (page.isFirst) await queues.checkApps()
   if (page.channelIds.length > 0) await queues.keepAlive(page.channelIds)
   await keepAlive.done(page)
+}
+
+/** Deliveries that failed are tried again, and webhooks that rested are tried. */
+async function ringWebhooks({ webhooks, queues, now }: ScheduleServices): Promise<void> {
+  const due = await webhooks.due(new Date(now()).toISOString(), dueLimit)
+  await eachAlone(due, webhookId => queues.notify(webhookId))
 }
 
 /** Tells what a crashed function decided but did not tell, reminds of what is broken, and says what is overdue. */

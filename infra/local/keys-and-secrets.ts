@@ -1,6 +1,6 @@
 /** KMS and Secrets Manager on this machine: the few operations Postroom calls, in AWS JSON 1.1. */
 
-import { constants, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { constants, createHmac, type KeyObject, randomBytes, sign } from 'node:crypto'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { Gate } from './gate.ts'
 import { isObject, type JsonObject, numberOf, objectOf, parseJson, textOf } from './json-shape.ts'
@@ -133,6 +133,13 @@ function operationsOf(
         Signature: signature.toString('base64'),
         SigningAlgorithm: input.SigningAlgorithm,
       }
+    },
+    'TrentService.GenerateMac': input => {
+      const { arn } = findKey(input.KeyId)
+      // One key of its own for each ARN, and none of them the master key.
+      const key = createHmac('sha256', masterKey).update(arn).digest()
+      const mac = createHmac('sha256', key).update(bytesOf(input.Message)).digest('base64')
+      return { KeyId: arn, MacAlgorithm: 'HMAC_SHA_256', Mac: mac }
     },
     'secretsmanager.GetSecretValue': input => {
       const arn = textOf(input.SecretId) ?? ''

@@ -58,6 +58,7 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
         PROVIDERS: JSON.stringify({ ...sandboxEntries(sandbox, settings), ...settings.providers }),
         RETURN_URLS: JSON.stringify(['http://localhost:*']),
         POLL_INTERVAL_MINUTES: String(pollIntervalMinutes),
+        WEBHOOK_EGRESS: 'loopback',
       },
       pages: await consolePages({ apiKey, sandboxOrigin: sandbox?.origin ?? null }),
       log: options.log,

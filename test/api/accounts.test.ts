@@ -47,8 +47,10 @@ beforeEach(async () => {
     data: { message: { subject: marker } },
   })
   bench.clock.advance(5_000)
+  const body = { accountId: 'acme', url: `https://${marker}.example/` }
+  const hook = jsonOf(await app.call('POST /v1/webhooks', { body }))
   bench.queues.rings.length = 0
-  ids = [victim.id, sent.id, received.id, session.id]
+  ids = [victim.id, sent.id, received.id, session.id, hook.id]
 })
 
 const claims = { account: 'other' }
@@ -82,6 +84,7 @@ test('no call, with whatever key, body or query, shows or changes anything of th
   expect(bench.queues.rings).not.toContain(victim.id)
   expect(bench.queues.asked).not.toContain(victim.id)
   expect(bench.queues.forgotten).toEqual([])
+  expect(bench.queues.notified).not.toContain(victims.at(-1))
 }, 120_000)
 
 test('each call about a thing of another account is answered as for a thing that does not exist', async () => {
@@ -120,6 +123,30 @@ test('lists hold the token’s own things, named or not; naming another account 
   const body = { accountId: 'acme', provider: 'microsoft' }
   const session = await api(httpRequest('POST /v1/connect-sessions', { claims, body }), bench)
   expect(problemOf(session)).toMatchObject({ status: 403, errors: [{ field: 'accountId', found: 'acme' }] })
+})
+
+test('no event of another account is delivered again, whoever’s webhook it is', async () => {
+  const body = { url: 'https://app.example/' }
+  const { id } = jsonOf(await api(httpRequest('POST /v1/webhooks', { claims, body }), bench))
+  const [event] = jsonOf(
+    await api(httpRequest('GET /v1/events', { query: { accountId: 'acme' } }), bench),
+  ).events
+  for (const caller of [claims, undefined]) {
+    const request = httpRequest(`POST /v1/webhooks/${id}/redeliver`, {
+      claims: caller,
+      body: { eventId: event.id },
+    })
+    expect(problemOf(await api(request, bench))).toMatchObject({ status: 404, code: 'event_not_found' })
+  }
+})
+
+test('a token’s webhook is its account’s own: it cannot be set up for all accounts', async () => {
+  const body = { url: 'https://app.example/' }
+  const mine = await api(httpRequest('POST /v1/webhooks', { claims, body }), bench)
+  expect(jsonOf(mine).accountId).toBe('other')
+  const theirs = { ...body, accountId: 'acme' }
+  const refused = await api(httpRequest('POST /v1/webhooks', { claims, body: theirs }), bench)
+  expect(problemOf(refused)).toMatchObject({ status: 403, code: 'account_not_allowed' })
 })
 
 test('a cursor out of another account’s list leads into no other account', async () => {

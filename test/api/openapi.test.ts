@@ -135,7 +135,19 @@ test('every call that succeeds answers what is documented', async () => {
   )
   expect(awaiting).toBeDefined()
 
+  const hook = jsonOf(await app.call('POST /v1/webhooks', { body: { url: 'http://127.0.0.1:1/' } }))
   const calls: Record<string, [call: string, parts?: RequestParts]> = {
+    'POST /v1/webhooks': ['POST /v1/webhooks', { body: { url: 'https://app.example/', accountId: 'acme' } }],
+    'GET /v1/webhooks': ['GET /v1/webhooks'],
+    'GET /v1/webhooks/{id}': [`GET /v1/webhooks/${hook.id}`],
+    'PATCH /v1/webhooks/{id}': [`PATCH /v1/webhooks/${hook.id}`, { body: { types: ['message.received'] } }],
+    'POST /v1/webhooks/{id}/rotate-secret': [`POST /v1/webhooks/${hook.id}/rotate-secret`],
+    'POST /v1/webhooks/{id}/test': [`POST /v1/webhooks/${hook.id}/test`],
+    'POST /v1/webhooks/{id}/redeliver': [
+      `POST /v1/webhooks/${hook.id}/redeliver`,
+      { body: { accountId: 'acme' } },
+    ],
+    'DELETE /v1/webhooks/{id}': [`DELETE /v1/webhooks/${hook.id}`],
     'GET /v1/openapi.json': ['GET /v1/openapi.json'],
     'POST /v1/connect-sessions': [
       'POST /v1/connect-sessions',
@@ -184,7 +196,8 @@ test('every call that succeeds answers what is documented', async () => {
 
 test('whatever is sent to any documented call, the answer is a documented one, and never a failure of ours', async () => {
   const { id } = jsonOf(await app.send(channel))
-  const ids = [channel.id, id, 'ch_unknown', '0']
+  const hook = jsonOf(await app.call('POST /v1/webhooks', { body: { url: 'http://127.0.0.1:1/' } }))
+  const ids = [channel.id, id, hook.id, 'ch_unknown', '0']
   for (const operation of operationsOf(document)) {
     const { responses } = operation.operation
     await fc.assert(

@@ -22,7 +22,7 @@ function short({ actions, resources }: Statement): string {
 }
 
 test('every function has a policy of its own', () => {
-  expect([...functions].sort()).toEqual(['Api', 'Connect', 'Fetch', 'Schedule', 'Send'])
+  expect([...functions].sort()).toEqual(['Api', 'Connect', 'Fetch', 'NotifyWebhooks', 'Schedule', 'Send'])
   for (const name of functions) expect(statementsOf(name).length).toBeGreaterThan(3)
 })
 
@@ -54,6 +54,13 @@ test('the token key opens only what Postroom wrapped', () => {
   }
 })
 
+test('only api and notify make the secrets of webhooks', () => {
+  expect(functionsWith(({ actions }) => actions.includes('kms:GenerateMac'))).toEqual([
+    'Api',
+    'NotifyWebhooks',
+  ])
+})
+
 test('no function may scan a table, or delete mail', () => {
   const forbidden = ['dynamodb:Scan', 's3:DeleteObject']
   expect(functionsWith(({ actions }) => actions.some(action => forbidden.includes(action)))).toEqual([])
@@ -74,6 +81,7 @@ test('mail is written by direction: fetch what comes in, api and send what goes 
     Schedule: [],
     Send: [expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/outbound\/\*$/)],
     Fetch: [expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/inbound\/\*$/)],
+    NotifyWebhooks: [],
   })
 })
 

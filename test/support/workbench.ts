@@ -7,6 +7,7 @@ import { untroubled } from '../../functions/channel/channel-health.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { bySecret } from '../../functions/channel/client-credential.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
+import { openDeliveries } from '../../functions/channel/deliveries.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
@@ -28,6 +29,8 @@ import { openTable } from '../../functions/channel/table.ts'
 import { openThreads } from '../../functions/channel/threads.ts'
 import type { TokenAnswer } from '../../functions/channel/token-endpoint.ts'
 import { openTokens } from '../../functions/channel/tokens.ts'
+import { openWebhookSecrets } from '../../functions/channel/webhook-secrets.ts'
+import { type Egress, openWebhooks } from '../../functions/channel/webhooks.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { openMemory } from '../../functions/fetch/memory.ts'
 import { openParser } from '../../functions/fetch/parser.ts'
@@ -37,6 +40,8 @@ import type { Stores } from './engines.ts'
 /** What was rung and asked for. */
 export interface RecordedQueues extends Queues {
   rings: string[]
+  /** Webhooks that were rung for. */
+  notified: string[]
   polls: PollBatch[]
   /** Channels that somebody wants polled now. */
   asked: string[]
@@ -52,6 +57,7 @@ export interface RecordedQueues extends Queues {
 
 export function recordQueues(): RecordedQueues {
   const rings: string[] = []
+  const notified: string[] = []
   const polls: RecordedQueues['polls'] = []
   const asked: string[] = []
   const forgotten: string[] = []
@@ -59,6 +65,7 @@ export function recordQueues(): RecordedQueues {
   const keptAlive: string[][] = []
   return {
     rings,
+    notified,
     polls,
     asked,
     forgotten,
@@ -79,6 +86,9 @@ export function recordQueues(): RecordedQueues {
     },
     async ring(channelId) {
       rings.push(channelId)
+    },
+    async notify(webhookId) {
+      notified.push(webhookId)
     },
     async pollNow(channelId) {
       asked.push(channelId)
@@ -148,6 +158,12 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     sessions: openConnectSessions({ main, now }),
     health: openHealth({ channels, events, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
+    webhooks: openWebhooks({ main }),
+    deliveries: openDeliveries({ main, now }),
+    webhookSecrets: openWebhookSecrets({ kms: stores.kms, keyArn: stores.keyArn, now }),
+    egress: 'loopback' as Egress,
+    // Long enough for a busy machine, short enough for a test to wait for.
+    webhookTimeoutMs: 1_500,
     queues: recordQueues(),
     openSmtp,
     openSent: openSentFolder,

@@ -1,0 +1,181 @@
+/** Webhooks: URLs of apps outside AWS to which events are posted. What is stored of one, and what an app sees of it. */
+
+import { z } from 'zod'
+import { accountIdSchema } from './account-id.ts'
+import { eventTypes } from './events.ts'
+import { PostroomError } from './faults.ts'
+import { type Item, type PageOf, readItem, type Table } from './table.ts'
+
+const webhookSchema = z.object({
+  id: z.string(),
+  /** Null: the operator's, which is told the events of every account. */
+  accountId: z.string().nullable(),
+  url: z.string(),
+  /** Null for all types. */
+  types: z.array(z.string()).nullable(),
+  /** A paused one is sent nothing until the app makes it active again. */
+  state: z.enum(['active', 'paused']),
+  /** The versions its deliveries are signed with, newest first; two while a new secret is rolled out. */
+  secrets: z.array(z.object({ version: z.int(), expiresAt: z.string().nullable() })),
+  createdAt: z.string(),
+  /** Failures in a row, over all events; a success ends the episode. */
+  failures: z.int(),
+  failingSince: z.string().nullable(),
+  lastFailure: z.object({ at: z.string(), evidence: z.string() }).nullable(),
+  /** While it lies ahead, nothing is sent: whoever does not answer is not hammered. */
+  restsUntil: z.string().nullable(),
+  /** Deliveries that failed before it are due again. */
+  recoveredAt: z.string().nullable(),
+  /** When `schedule` must ring for it. */
+  wakeAt: z.string().nullable(),
+})
+
+export type Webhook = z.infer<typeof webhookSchema>
+type WebhookChange = Partial<Omit<Webhook, 'id' | 'accountId' | 'createdAt' | 'wakeAt'>>
+
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+const idLengthLimit = 128
+
+const webhookKey = (id: string) => ({ pk: `WEBHOOK#${id}`, sk: 'WEBHOOK' })
+/** All webhooks, account by account; one index partition, since it is written only when webhooks come and go. */
+const listing = 'WEBHOOKS'
+/** No account's id: names what the operator set up for all of them. */
+const everyAccount = '*'
+const listingPrefix = (accountId: string | null) => `${accountId ?? everyAccount}#`
+const duePartition = 'DUE#WEBHOOKS'
+/** How many webhooks an account may have, and the operator. */
+export const webhookLimit = 10
+
+export interface Webhooks {
+  create(webhook: Webhook): Promise<void>
+  find(id: string): Promise<Webhook | undefined>
+  /** @throws PostroomError `webhook_not_found` */
+  get(id: string): Promise<Webhook>
+  /** @returns undefined if the webhook is gone */
+  change(id: string, change: WebhookChange): Promise<Webhook | undefined>
+  remove(id: string): Promise<void>
+  /** @param accountId null lists the operator's, undefined all */
+  list(
+    accountId: string | null | undefined,
+    page: { after: string | undefined; limit: number },
+  ): Promise<PageOf<Webhook>>
+  /** Those that want an event of this account: its own and the operator's. */
+  listening(accountId: string, type: string): Promise<Webhook[]>
+  /** Says when `schedule` must ring for it; null for not at all. */
+  wake(webhook: Webhook, at: string | null): Promise<void>
+  /** @returns ids of webhooks whose time has come */
+  due(at: string, limit: number): Promise<string[]>
+}
+
+export function openWebhooks({ main }: { main: Table }): Webhooks {
+  const read = (item: Item) => readItem(webhookSchema, item)
+
+  async function page(prefix: string, { after, limit }: { after: string | undefined; limit: number }) {
+    const keys = await main.listing(listing, { prefix, after, limit })
+    const items = await main.getMany(keys.items)
+    return { items: items.filter(item => item !== undefined).map(read), after: keys.after }
+  }
+
+  return {
+    async create(webhook) {
+      const listSk = `${listingPrefix(webhook.accountId)}${webhook.id}`
+      await main.put({ ...webhookKey(webhook.id), ...webhook, listPk: listing, listSk }, { exists: false })
+    },
+
+    async find(id) {
+      if (id.length > idLengthLimit) return undefined
+      const item = await main.get(webhookKey(id))
+      return item && read(item)
+    },
+
+    async get(id) {
+      const webhook = await this.find(id)
+      if (webhook) return webhook
+      throw new PostroomError('webhook_not_found', {
+        errors: [{ field: 'id', rule: 'must name a webhook', found: id.slice(0, 80) }],
+      })
+    },
+
+    async change(id, change) {
+      const item = await main.update(webhookKey(id), { set: change })
+      return item && read(item)
+    },
+
+    async remove(id) {
+      await main.remove(webhookKey(id))
+    },
+
+    list(accountId, options) {
+      return page(accountId === undefined ? '' : listingPrefix(accountId), options)
+    },
+
+    async listening(accountId, type) {
+      const limit = webhookLimit + 1
+      const pages = await Promise.all(
+        [accountId, null].map(owner => page(listingPrefix(owner), { after: undefined, limit })),
+      )
+      return pages
+        .flatMap(({ items }) => items)
+        .filter(({ state, types }) => state === 'active' && (types === null || types.includes(type)))
+    },
+
+    async wake({ id, wakeAt }, at) {
+      if (wakeAt === at) return
+      const change = at
+        ? { set: { wakeAt: at, duePk: duePartition, dueSk: `${at}#${id}` } }
+        : { set: { wakeAt: null }, remove: ['duePk', 'dueSk'] }
+      await main.update(webhookKey(id), change)
+    },
+
+    async due(at, limit) {
+      const keys = await main.due(duePartition, `${at}#\uffff`, limit)
+      return keys.map(({ pk }) => pk.slice(webhookKey('').pk.length))
+    },
+  }
+}
+
+/** Where events may be posted: anywhere in public, and on this machine only where it is configured. */
+export type Egress = 'public' | 'loopback'
+
+const typesSchema = z
+  .array(z.enum(eventTypes, { message: 'must be a type of event' }))
+  .min(1, { message: 'must not be empty' })
+  .max(eventTypes.length)
+  .nullable()
+  .describe('The events it is told; null for all.')
+
+const urlSchema = z
+  .string()
+  .max(2_000, { message: 'must be at most 2000 characters' })
+  .refine(isWebUrl, { message: 'must be an https URL without user and password (http only on loopback)' })
+  .describe('Where events are posted. Redirects are not followed.')
+
+function isWebUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false
+  const { protocol, username, password, hostname } = new URL(text)
+  if (username !== '' || password !== '') return false
+  return (
+    protocol === 'https:' || (protocol === 'http:' && /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname))
+  )
+}
+
+export const newWebhookSchema = z.strictObject({
+  accountId: accountIdSchema
+    .optional()
+    .describe('Whose events. An operator who leaves it out is told the events of every account.'),
+  url: urlSchema,
+  types: typesSchema.default(null),
+})
+
+export const webhookSettingsSchema = z.strictObject({
+  url: urlSchema.optional(),
+  types: typesSchema.optional(),
+  state: z.enum(['active', 'paused']).optional(),
+})
+
+/** What an app sees of it; never a secret. */
+export const webhookDocumentSchema = webhookSchema.omit({ recoveredAt: true, wakeAt: true })
+
+export function presentWebhook(webhook: Webhook): z.output<typeof webhookDocumentSchema> {
+  return webhookDocumentSchema.parse(webhook)
+}
