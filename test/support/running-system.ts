@@ -11,6 +11,8 @@ import { assemblyFolder, cacheFolder } from './cache.ts'
 
 export interface RunningSystem {
   system: System
+  /** Where it keeps everything. */
+  folder: string
   app: App
   /** Every line the functions and the runner wrote. */
   log: object[]
@@ -71,6 +73,9 @@ export function useRunningSystem(
   return {
     get system() {
       return running()
+    },
+    get folder() {
+      return folder
     },
     get app() {
       return openApp({ url: running().url, apiKey })
