@@ -14,7 +14,7 @@ import { type Item, readItem, type Table } from './table.ts'
 
 /** Whether an error is about the OAuth app and not about one mailbox. */
 export function isAppFault(error: PostroomError): boolean {
-  return error.code === 'app_credentials_refused'
+  return error.code === 'app_credentials_refused' || error.code === 'app_refused_in_tenant'
 }
 
 /** Says how a call of the token endpoint ended, so that the breaker knows. */
@@ -49,6 +49,8 @@ const spreadMs = 15_000
 const breakerSchema = z.object({
   provider: z.string(),
   clientId: z.string(),
+  /** Set where only one organization refuses the app: the others must not wait for it. */
+  tenantId: z.string().nullable(),
   /** 1 while the app is refused. */
   isOpen: z.int(),
   /** When this episode began: makes its events one per account. */
@@ -67,10 +69,19 @@ const breakerSchema = z.object({
 
 type OpenBreaker = z.infer<typeof breakerSchema>
 
-/** One partition: there are as many breakers as OAuth apps. */
+/** One partition: there are as many breakers as OAuth apps, and some for single organizations. */
 const partition = 'APP_BREAKERS'
-type AppId = Pick<Channel, 'provider' | 'clientId'>
-const breakerKey = ({ provider, clientId }: AppId) => ({ pk: partition, sk: `${provider}#${clientId}` })
+type Scope = Pick<OpenBreaker, 'provider' | 'clientId' | 'tenantId'>
+const breakerKey = ({ provider, clientId, tenantId }: Scope) => ({
+  pk: partition,
+  sk: `${provider}#${clientId}${tenantId === null ? '' : `#${tenantId}`}`,
+})
+
+/** The breakers a channel stands behind. */
+function scopesOf({ provider, clientId, identity }: Channel): Scope[] {
+  const app = { provider, clientId, tenantId: null }
+  return identity.tid === undefined ? [app] : [app, { ...app, tenantId: identity.tid }]
+}
 
 export interface BreakerServices {
   main: Table
@@ -82,28 +93,37 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
   const seen = new Map<string, { breaker: OpenBreaker | undefined; untilMs: number }>()
   const told = new Set<string>()
 
-  function remember(app: AppId, item: Item | undefined): OpenBreaker | undefined {
+  function remember(scope: Scope, item: Item | undefined): OpenBreaker | undefined {
     const breaker = item && readItem(breakerSchema, item)
-    seen.set(breakerKey(app).sk, { breaker, untilMs: now() + rememberMs })
+    seen.set(breakerKey(scope).sk, { breaker, untilMs: now() + rememberMs })
     return breaker
   }
 
-  async function read(app: AppId): Promise<OpenBreaker | undefined> {
-    const known = seen.get(breakerKey(app).sk)
-    if (known && known.untilMs > now()) return known.breaker
-    return remember(app, await main.get(breakerKey(app)))
+  async function look(scope: Scope): Promise<OpenBreaker | undefined> {
+    return remember(scope, await main.get(breakerKey(scope)))
+  }
+
+  /** What holds this channel back, if anything does. */
+  async function openFor(channel: Channel): Promise<OpenBreaker | undefined> {
+    const breakers = await Promise.all(
+      scopesOf(channel).map(scope => {
+        const known = seen.get(breakerKey(scope).sk)
+        return known && known.untilMs > now() ? known.breaker : look(scope)
+      }),
+    )
+    return breakers.find(breaker => breaker?.isOpen)
   }
 
   /** The app's fault for one more channel; its account is told once an episode. */
   async function faultFor(channel: Channel, breaker: OpenBreaker, cause?: unknown): Promise<PostroomError> {
-    const { fault, provider, clientId, since, nextTrialAtMs } = breaker
+    const { fault, provider, clientId, tenantId, since, nextTrialAtMs } = breaker
     const waitMs = Math.max(0, nextTrialAtMs - now()) + Math.random() * spreadMs
     const error = new PostroomError(fault.code, {
       cause,
       evidence: fault.evidence ?? undefined,
       retryAfterMs: Math.ceil(waitMs),
     })
-    const episode = `${provider} ${clientId} ${since}`
+    const episode = `${breakerKey(breaker).sk} ${since}`
     const telling = `${channel.accountId} ${episode}`
     if (told.has(telling)) return error
     try {
@@ -113,7 +133,7 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
         channelId: null,
         occurredAt: since,
         subject: episode,
-        data: { provider, clientId, fault: describeFault(error) },
+        data: { provider, clientId, tenantId, fault: describeFault(error) },
       })
       told.add(telling)
     } catch (thrown) {
@@ -123,32 +143,28 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
     return error
   }
 
-  async function open(app: AppId, error: PostroomError): Promise<OpenBreaker | undefined> {
+  async function open(scope: Scope, error: PostroomError): Promise<OpenBreaker | undefined> {
     const at = now()
-    const before = remember(app, await main.get(breakerKey(app)))
+    const before = await look(scope)
     if (before?.isOpen) return before
     const isSame = before !== undefined && at - (before.closedAtMs ?? 0) < sameEpisodeMs
     const { since, trials } = isSame ? before : { since: new Date(at).toISOString(), trials: 0 }
-    const opened = await main.update(
-      breakerKey(app),
-      {
-        set: {
-          provider: app.provider,
-          clientId: app.clientId,
-          isOpen: 1,
-          since,
-          trials,
-          closedAtMs: null,
-          nextTrialAtMs: at + waitAfter(trials),
-          fault: { code: error.code, evidence: error.evidence ?? null },
-          isToBeResumed: 0,
-        },
-      },
-      // Of many that are refused at once, the first opens it.
-      { exists: undefined, atMost: { isOpen: 0 } },
-    )
-    if (opened) log({ event: 'app_fault', ...app, ...errorForLog(error) })
-    return remember(app, opened ?? (await main.get(breakerKey(app))))
+    const breaker: OpenBreaker = {
+      ...scope,
+      isOpen: 1,
+      since,
+      trials,
+      closedAtMs: null,
+      nextTrialAtMs: at + waitAfter(trials),
+      fault: { code: error.code, evidence: error.evidence ?? null },
+      isToBeResumed: 0,
+    }
+    // Of many that are refused at once, the first opens it.
+    const condition = { exists: undefined, atMost: { isOpen: 0 } }
+    const opened = await main.update(breakerKey(scope), { set: breaker }, condition)
+    if (!opened) return look(scope)
+    log({ event: 'app_fault', ...scope, ...errorForLog(error) })
+    return remember(scope, opened)
   }
 
   async function claimTrial(breaker: OpenBreaker): Promise<OpenBreaker | undefined> {
@@ -161,36 +177,45 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
     return claimed && remember(breaker, claimed)
   }
 
+  async function close(breaker: OpenBreaker): Promise<void> {
+    const closed = await main.update(
+      breakerKey(breaker),
+      { set: { isOpen: 0, closedAtMs: now(), isToBeResumed: 1 } },
+      { equals: { since: breaker.since, isOpen: 1 } },
+    )
+    if (!closed) return
+    remember(breaker, closed)
+    const { provider, clientId, tenantId } = breaker
+    log({ event: 'app_recovered', provider, clientId, tenantId })
+  }
+
   return {
     async admit(channel) {
-      const breaker = await read(channel)
-      if (!breaker?.isOpen) return { trialOf: null }
-      if (breaker.nextTrialAtMs <= now()) {
-        const trialOf = await claimTrial(breaker)
-        if (trialOf) return { trialOf }
-        const latest = remember(channel, await main.get(breakerKey(channel)))
-        if (!latest?.isOpen) return { trialOf: null }
-        throw await faultFor(channel, latest)
-      }
-      throw await faultFor(channel, breaker)
+      const breaker = await openFor(channel)
+      if (!breaker) return { trialOf: null }
+      if (breaker.nextTrialAtMs > now()) throw await faultFor(channel, breaker)
+      const trialOf = await claimTrial(breaker)
+      if (trialOf) return { trialOf }
+      const latest = await look(breaker)
+      if (!latest?.isOpen) return { trialOf: null }
+      throw await faultFor(channel, latest)
     },
 
     async refused(channel, { trialOf }, error) {
-      const app = { provider: channel.provider, clientId: channel.clientId }
-      const breaker = trialOf ?? (await open(app, error))
+      const scopes = scopesOf(channel)
+      const scope = error.code === 'app_refused_in_tenant' ? scopes.at(-1) : scopes[0]
+      if (!scope) throw error
+      if (trialOf && breakerKey(trialOf).sk === breakerKey(scope).sk) {
+        throw await faultFor(channel, trialOf, error)
+      }
+      // Tried for all organizations, and refused by this one alone: the app itself is accepted again.
+      if (trialOf?.tenantId === null) await close(trialOf)
+      const breaker = await open(scope, error)
       throw breaker ? await faultFor(channel, breaker, error) : error
     },
 
     async accepted({ trialOf }) {
-      if (!trialOf) return
-      const closed = await main.update(
-        breakerKey(trialOf),
-        { set: { isOpen: 0, closedAtMs: now(), isToBeResumed: 1 } },
-        { equals: { since: trialOf.since, isOpen: 1 } },
-      )
-      if (!closed) return
-      remember(trialOf, closed)
-      log({ event: 'app_recovered', provider: trialOf.provider, clientId: trialOf.clientId })
+      if (trialOf) await close(trialOf)
     },
 
     async recovered() {

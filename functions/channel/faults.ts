@@ -257,6 +257,12 @@ export const faults = {
     'reconnect',
     'The mailbox was connected through another OAuth app than the one configured now. It must be reconnected.',
   ),
+  app_refused_in_tenant: row(
+    502,
+    'operator',
+    'park',
+    'The mailbox’s organization does not know this app, or has switched it off. An administrator there can allow it again.',
+  ),
   app_credentials_refused: row(
     502,
     'operator',

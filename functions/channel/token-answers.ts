@@ -30,6 +30,13 @@ export const tokenAnswers: readonly AnswerRow[] = [
   },
   { status: ['temporarily_unavailable', 'server_error'], fault: 'provider_unreachable' },
 
+  // Our registration in one organization: removed or switched off there, perhaps by its administrator.
+  {
+    status: ['unauthorized_client', 'invalid_client'],
+    code: ['700016', '7000112'],
+    fault: 'app_refused_in_tenant',
+  },
+
   // Our own registration, for every mailbox alike.
   {
     status: [
@@ -45,7 +52,7 @@ export const tokenAnswers: readonly AnswerRow[] = [
     fault: 'app_credentials_refused',
   },
   { code: ['7000222', '7000215', '7000218', '700027', '700024'], fault: 'app_credentials_refused' },
-  { code: ['700016', '7000112', '70001', '90002', '90023'], fault: 'app_credentials_refused' },
+  { code: ['70001', '90002', '90023'], fault: 'app_credentials_refused' },
   { code: ['70011', '500011', '650057', '28000', '700022'], fault: 'app_credentials_refused' },
 
   // A policy of the organization.

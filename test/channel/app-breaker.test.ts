@@ -187,6 +187,38 @@ test('an event that could not be told is told with the next refusal', async () =
   expect(await faultsOf(bench, 'acme')).toHaveLength(1)
 })
 
+const unknownInTenant: ScriptedAnswer = {
+  status: 400,
+  body: { error: 'unauthorized_client', error_codes: [700016] },
+}
+
+test('an organization that has removed the app holds back its own channels only', async () => {
+  const { endpoint, bench, first, second, third, codeOf } = await setUp()
+  const elsewhere = { ...third, identity: { ...third.identity, tid: 'another-tenant' } }
+  endpoint.script.push(unknownInTenant)
+  expect(await codeOf(first)).toBe('app_refused_in_tenant')
+  expect(await codeOf(second)).toBe('app_refused_in_tenant')
+  expect(endpoint.requests).toHaveLength(1)
+  expect(await bench.tokens.accessToken(elsewhere)).toMatch(/^access-/)
+  const [told] = await faultsOf(bench, 'acme')
+  expect(told?.data).toMatchObject({ tenantId: first.identity.tid, fault: { code: 'app_refused_in_tenant' } })
+  expect(await faultsOf(bench, 'other')).toEqual([])
+  bench.clock.advance(minuteMs)
+  expect(await bench.tokens.accessToken(second)).toMatch(/^access-/)
+  expect(await bench.tokens.accessToken(first)).toMatch(/^access-/)
+})
+
+test('a trial for all that meets an organization without the app ends it for all but that one', async () => {
+  const { endpoint, bench, first, third, codeOf } = await setUp()
+  const elsewhere = { ...third, identity: { ...third.identity, tid: 'another-tenant' } }
+  endpoint.script.push(secretExpired, unknownInTenant)
+  expect(await codeOf(first)).toBe('app_credentials_refused')
+  bench.clock.advance(minuteMs)
+  expect(await codeOf(first)).toBe('app_refused_in_tenant')
+  expect(await bench.tokens.accessToken(elsewhere)).toMatch(/^access-/)
+  expect(await codeOf(first)).toBe('app_refused_in_tenant')
+})
+
 test('an invalid_grant of one mailbox holds back no other', async () => {
   const { endpoint, bench, first, second, codeOf } = await setUp()
   endpoint.script.push(revoked)
