@@ -25,6 +25,8 @@ export class NoAnswer extends Error {}
  * @typedef {object} Api
  * @property {(method: string, path: string, request?: { body?: object, headers?: Record<string, string> }) => Promise<any>} call
  *   Answers the JSON body. Throws `ApiError` or `NoAnswer`
+ * @property {(path: string, contentType: string) => Promise<string>} dataUrl
+ *   What lies at the path, as a data: URL
  * @property {(path: string, filename: string) => Promise<void>} download
  *   Saves what lies at the path; a plain link could not carry the key
  */
@@ -63,6 +65,18 @@ export function openApi({ key, onTrouble }) {
         body: body && JSON.stringify(body),
       })
       return readJson(response)
+    },
+
+    async dataUrl(path, contentType) {
+      const response = await request(path, { method: 'GET' })
+      const reader = new FileReader()
+      const read = new Promise((resolve, reject) => {
+        reader.onload = () => resolve(String(reader.result))
+        reader.onerror = () => reject(reader.error)
+      })
+      // The type as the mail names it: the API serves every attachment as bytes without a meaning.
+      reader.readAsDataURL(new Blob([await response.blob()], { type: contentType }))
+      return read
     },
 
     async download(path, filename) {

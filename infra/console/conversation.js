@@ -2,6 +2,7 @@
 
 import { badge, byId, element, showList } from './elements.js'
 import { faultBox } from './fault.js'
+import { formattedMail } from './formatted.js'
 import { addressesText, messageState, messageTime, sizeText, whenText } from './wording.js'
 
 /**
@@ -10,6 +11,7 @@ import { addressesText, messageState, messageTime, sizeText, whenText } from './
  * @property {(message: any) => void} onRetry
  * @property {(message: any) => void} onCancel
  * @property {(path: string, filename: string) => void} onDownload
+ * @property {(path: string, contentType: string) => Promise<string>} readPicture
  */
 
 /** States in which the API takes a retry, and a cancellation. */
@@ -97,11 +99,18 @@ function field(name, value) {
 }
 
 /** What became of an outbound message, where "sent" does not say it all. @param {any} message @param {string} meaning */
-function outcome({ direction, state, fault, nextAttemptAt, sendAt, rejectedRecipients }, meaning) {
+function outcome(message, meaning) {
+  const { direction, state, fault, nextAttemptAt, sendAt, rejectedRecipients } = message
   if (direction === 'inbound') {
-    return fault ? [faultBox(fault, { tone: 'warn' })] : []
+    const { automatic } = message
+    return [
+      automatic
+        ? element('p', { class: 'quiet', text: `Written by a program (${automatic.evidence}).` })
+        : null,
+      fault ? faultBox(fault, { tone: 'warn' }) : null,
+    ].filter(one => one !== null)
   }
-  const lines = []
+  const lines = (message.bounces ?? []).map(bounceLine)
   if (state !== 'sent') lines.push(element('p', { class: 'quiet', text: meaning }))
   if (sendAt && state === 'queued') lines.push(element('p', { text: `Leaves at ${whenText(sendAt)}.` }))
   if (nextAttemptAt && state === 'retrying')
@@ -112,21 +121,70 @@ function outcome({ direction, state, fault, nextAttemptAt, sendAt, rejectedRecip
   return lines
 }
 
-/** HTML mail is never rendered: it may hold anything. @param {any} message @param {MessageActions} actions */
-function body(message, { onDownload }) {
-  if (message.text !== null && message.text.trim() !== '')
-    return [element('div', { class: 'text', dir: 'auto', text: message.text.replace(/\s+$/, '') })]
+/** @param {any} bounce */
+function bounceLine({ kind, recipient, status, diagnostic, isPermanent }) {
+  const who = recipient ?? 'A recipient'
+  const what =
+    kind === 'complaint'
+      ? 'called it spam'
+      : isPermanent
+        ? 'did not get it, and will not'
+        : 'has not got it yet'
+  const why = [status, diagnostic].filter(Boolean).join(' ')
+  return element('p', { class: 'fault warn', text: `${who} ${what}${why && `: ${why}`}` })
+}
+
+/** As text, with what was quoted folded away; as the sender laid it out when asked for. @param {any} message @param {MessageActions} actions */
+function body(message, actions) {
+  const { htmlSanitized } = message
+  const formatted = htmlSanitized && element('div', { class: 'formatted-place' })
+  const parts = [...asText(message, actions), formatted || null]
+  if (formatted) {
+    const toggle = element('button', {
+      type: 'button',
+      text: 'Show formatted',
+      'aria-expanded': 'false',
+      onclick() {
+        const isShown = formatted.childElementCount > 0
+        formatted.replaceChildren(...(isShown ? [] : [formattedMail(message, actions)]))
+        toggle.textContent = isShown ? 'Show formatted' : 'Hide formatted'
+        toggle.setAttribute('aria-expanded', String(!isShown))
+      },
+    })
+    parts.push(toggle)
+  }
+  return parts.filter(one => one !== null)
+}
+
+/** @param {any} message @param {MessageActions} actions */
+function asText(message, { onDownload }) {
+  const { text, reply, quoted, html } = message
+  if (text !== null && text.trim() !== '') {
+    const isSplit = reply && reply.trim() !== '' && quoted && quoted.trim() !== ''
+    return [
+      textBlock(isSplit ? reply : text),
+      isSplit
+        ? element('details', {
+            children: [element('summary', { text: 'Quoted text' }), textBlock(quoted)],
+          })
+        : null,
+    ]
+  }
+  if (message.htmlSanitized) return []
   const sentence =
-    message.html === null
+    html === null
       ? 'This mail has no text.'
       : 'This mail has only an HTML version, which is not shown here. The original holds it.'
   const onclick = () => onDownload(rawPath(message), `${message.id}.eml`)
   return [
     element('p', { class: 'quiet', text: sentence }),
-    message.html === null
-      ? null
-      : element('button', { type: 'button', text: 'Download the original', onclick }),
-  ].filter(one => one !== null)
+    html === null ? null : element('button', { type: 'button', text: 'Download the original', onclick }),
+  ]
+}
+
+/** @param {string} text */
+function textBlock(text) {
+  return element('div', { class: 'text', dir: 'auto', text: text.replace(/\s+$/, '') })
 }
 
 /** @param {any} message */

@@ -38,6 +38,8 @@ export function openMessageActions({ api, onDone }) {
       tell(() => api.call('DELETE', `/v1/messages/${encodeURIComponent(id)}`), 'It will not be sent.')
     },
 
+    readPicture: api.dataUrl,
+
     /** @param {string} path @param {string} filename */
     onDownload(path, filename) {
       api.download(path, filename).catch(error => toast(sentenceOf(error)))

