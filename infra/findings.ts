@@ -19,7 +19,7 @@ export const acknowledgements: Acknowledgement[] = [
     rule: 'AwsSolutions-SMG4',
     on: 'OAuthApps/Resource',
     reason:
-      'Client secrets are made at Microsoft and Google by a person; Secrets Manager cannot rotate them. infra/deploy.md tells how to replace one without a gap.',
+      'Client secrets are made at Microsoft and Google by a person; Secrets Manager cannot rotate them. Two secrets of an app are valid at the same time there, so that one is replaced without a gap.',
   },
   {
     rule: 'AwsSolutions-APIG4',

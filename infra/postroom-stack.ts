@@ -97,7 +97,12 @@ export class PostroomStack extends Stack {
     // Events out: every event, and doorbells of webhooks → notify. What is wrong with a receiver is kept on its
     // own list, so a message comes back only while our own tables fail, for as long as that takes.
     const notifications = queue('Notify', notifyTimeoutSeconds + 60, 100)
-    events.addSubscription(new SqsSubscription(notifications.main, { rawMessageDelivery: true }))
+    events.addSubscription(
+      new SqsSubscription(notifications.main, {
+        rawMessageDelivery: true,
+        deadLetterQueue: notifications.deadLetters,
+      }),
+    )
 
     const may = privileges({
       ...data,
@@ -189,7 +194,7 @@ export class PostroomStack extends Stack {
       may: may.notify,
       timeoutSeconds: notifyTimeoutSeconds,
       memoryMegabytes: 256,
-      environment: { mainTable: tables.mainTable, ...announcing, ...ringing, ...webhooks },
+      environment: { mainTable: tables.mainTable, ...announcing, ...webhooks },
     })
     new EventSourceMapping(this, 'EventsToNotify', {
       target: notify,

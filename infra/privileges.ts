@@ -133,7 +133,6 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       allow('FindListening', tableActions('Query'), listing),
       signWebhooks,
       announce,
-      ringForNotify,
     ],
   }
 }

@@ -4,7 +4,6 @@ import type { Deliveries, Delivery } from '../channel/deliveries.ts'
 import type { Events, PostroomEvent } from '../channel/events.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { leaseKeys, takeLease } from '../channel/lease.ts'
-import type { Queues } from '../channel/queues.ts'
 import type { Table } from '../channel/table.ts'
 import { noteFailure, noteGivenUp, noteSuccess } from '../channel/webhook-health.ts'
 import { postEvent, type WebhookRequestServices } from '../channel/webhook-request.ts'
@@ -16,7 +15,6 @@ export interface DrainServices extends WebhookRequestServices {
   webhooks: Webhooks
   deliveries: Deliveries
   events: Events
-  queues: Queues
 }
 
 export interface DrainOptions {
@@ -52,7 +50,7 @@ export async function drain(webhookId: string, options: DrainOptions): Promise<v
 /** @returns when there is something to do again; null if nothing is left */
 async function drainOnce(found: Webhook, options: DrainOptions): Promise<string | null> {
   const { services, deadlineMs } = options
-  const { deliveries, queues, now } = services
+  const { deliveries, now } = services
   let webhook = found
   let { recoveredAt } = found
   let wakeAt: string | null = null
@@ -67,10 +65,8 @@ async function drainOnce(found: Webhook, options: DrainOptions): Promise<string 
         wakeAt = earliest(wakeAt, row.dueAt)
         continue
       }
-      if (deadlineMs - now() < reserveMs) {
-        await queues.notify(webhook.id)
-        return at
-      }
+      // `schedule` rings for the rest: a function that rings for itself is stopped by Lambda as a loop.
+      if (deadlineMs - now() < reserveMs) return at
       const result: Result = await deliver(row, webhook, options)
       webhook = result.webhook
       if (result.retryAt) wakeAt = earliest(wakeAt, result.retryAt)

@@ -2,7 +2,7 @@
 
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
-import { eventLog, mainTable, queues, webhookPosting } from '../channel/clients.ts'
+import { eventLog, mainTable, webhookPosting } from '../channel/clients.ts'
 import { openDeliveries } from '../channel/deliveries.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'
 import { errorForLog, log } from '../channel/log.ts'
@@ -26,7 +26,6 @@ function buildServices(): DrainServices {
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
     events: eventLog(main),
-    queues: queues(),
     ...webhookPosting(),
     now,
   }

@@ -1,5 +1,6 @@
 /** One run that makes the functions use all they may do: the main job, and what is rare, brought about on purpose. */
 
+import { createServer } from 'node:http'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3'
@@ -10,6 +11,7 @@ import { openSeal } from '../../functions/channel/seal.ts'
 import { openTable } from '../../functions/channel/table.ts'
 import type { Json } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
+import { listenOnLoopback } from '../../infra/local/loopback.ts'
 import type { System } from '../../infra/local/system.ts'
 import type { RunningSystem } from '../support/running-system.ts'
 
@@ -25,6 +27,7 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
   await bounceAndReparse(running, { channel, places })
   await queueDocuments(running, { channel, places })
   await schedulesRareWork(running, { channel, places })
+  await webhookThatRecovers(running, { channel, places })
   await firstSealOfTheDay(running, places)
   await endOfGrants(running, channel)
 }
@@ -250,6 +253,46 @@ async function schedulesRareWork(
     const asked = await app.call('POST', `/v1/channels/${channel.id}/poll`)
     if (asked.status !== 202) throw new Error(`Not polled: ${JSON.stringify(asked)}`)
     await vi.waitUntil(async () => (await storedChannel(places, channel.id)).nextProbeAt !== past, 15_000)
+  }
+}
+
+/** A receiver that is down until that is told; after its rest `schedule` rings for it. Then the webhook goes. */
+async function webhookThatRecovers(
+  { app, system }: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  let status = 500
+  const server = createServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(status).end())
+  })
+  const port = await listenOnLoopback(server, 0)
+  try {
+    const url = `http://127.0.0.1:${port}/hook`
+    const { body: webhook } = await app.call('POST', '/v1/webhooks', { accountId, url })
+    for (const number of [1, 2, 3]) {
+      await app.send(channel.id, { to: [customer], subject: `Told ${number}`, text: 'x' }, `told-${number}`)
+    }
+    await app.event(accountId, e => e.type === 'webhook.failing' && e.data.webhook.id === webhook.id)
+    status = 204
+    await changeItem(
+      places,
+      places.mainTable,
+      { pk: `WEBHOOK#${webhook.id}`, sk: 'WEBHOOK' },
+      { restsUntil: past, wakeAt: past, duePk: 'DUE#WEBHOOKS', dueSk: `${past}#${webhook.id}` },
+    )
+    await system.cloud.invoke('Schedule', {})
+    // What failed before waits for its own time; a new event goes at once.
+    await app.send(channel.id, { to: [customer], subject: 'Told 4', text: 'x' }, 'told-4')
+    const recovered = await app.event(
+      accountId,
+      e => e.type === 'webhook.recovered' && e.data.webhook.id === webhook.id,
+    )
+    await app.call('POST', `/v1/webhooks/${webhook.id}/test`)
+    await app.call('POST', `/v1/webhooks/${webhook.id}/redeliver`, { eventId: recovered.id })
+    await app.call('DELETE', `/v1/webhooks/${webhook.id}`)
+  } finally {
+    server.close()
+    server.closeAllConnections()
   }
 }
 
