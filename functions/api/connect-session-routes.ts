@@ -31,6 +31,12 @@ const newSessionSchema = z.strictObject({
     .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
     .optional()
     .describe('Reports mail from then on. Without it, from now on.'),
+  proveSendAs: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Sends one marked mail from the mailbox to itself and removes it: whether an address may stand in From shows only then.',
+    ),
   autoConfirm: z.boolean().default(false).describe('Needs no second call by the app.'),
 })
 
@@ -103,6 +109,7 @@ async function createSession({ body: wanted, caller, services }: Call<ApiService
       sharedMailbox: known ? known.sharedMailbox : (wanted.sharedMailbox ?? null),
       fetchSince: wanted.fetchSince ? new Date(wanted.fetchSince).toISOString() : null,
       autoConfirm: wanted.autoConfirm,
+      proveSendAs: wanted.proveSendAs,
     },
     now(),
   )

@@ -52,6 +52,8 @@ const sessionSchema = z.object({
   sharedMailbox: z.string().nullable(),
   fetchSince: z.string().nullable(),
   autoConfirm: z.boolean(),
+  /** Sends one marked mail from the mailbox to itself before it counts as connected. */
+  proveSendAs: z.boolean().default(false),
   state: z.enum(sessionStates),
   createdAt: z.string(),
   expiresAtMs: z.number(),
@@ -150,6 +152,7 @@ export function newSession(wanted: Wanted, nowMs: number): { session: ConnectSes
     sharedMailbox: null,
     fetchSince: null,
     autoConfirm: false,
+    proveSendAs: false,
     ...wanted,
     id,
     state: 'open',

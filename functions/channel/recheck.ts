@@ -9,6 +9,7 @@ import { emailOf, identityOf } from './login.ts'
 import { requireMailScopes } from './mail-scopes.ts'
 import { lastAnswer, type Probe, type Protocol, probeMailbox } from './probe.ts'
 import { type ProviderEntry, type Providers, providerOf } from './provider.ts'
+import { proveSendAs } from './send-as-proof.ts'
 import type { Tokens } from './tokens.ts'
 
 export interface RecheckServices {
@@ -41,7 +42,8 @@ export async function recheck(
   services: RecheckServices,
 ): Promise<Recheck> {
   const { entry, accessToken, candidates, email } = await freshSignIn(channel, services)
-  const probe = await probeMailbox({ entry, accessToken, candidates, timeoutMs, tryAll: options.tryAll })
+  const signedIn = await probeMailbox({ entry, accessToken, candidates, timeoutMs, tryAll: options.tryAll })
+  const probe = await provenAsBefore(channel, signedIn, { entry, accessToken, now: services.now })
   const { login, access } = judgeProbe(probe, channel.login, channel.access)
   if (options.dryRun) return { channel, before: channel.login, after: login, probe }
   const change = { email, login, ...healthAfter(channel, access, probe, services.now()) }
@@ -105,7 +107,8 @@ async function pacedProbe(channel: Channel, services: RecheckServices): Promise<
   const { now } = services
   const { entry, accessToken, candidates, email } = await freshSignIn(channel, services)
   const { names, isLeft } = paced(channel, candidates, now())
-  const probe = await probeMailbox({ entry, accessToken, candidates: names, timeoutMs })
+  const signedIn = await probeMailbox({ entry, accessToken, candidates: names, timeoutMs })
+  const probe = await provenAsBefore(channel, signedIn, { entry, accessToken, now })
   const ok = { state: 'ok' as const, fault: null }
   const { imap, smtp } = probe
   const login = { imap: imap.login ?? channel.login.imap, smtp: smtp.login ?? channel.login.smtp }
@@ -116,6 +119,17 @@ async function pacedProbe(channel: Channel, services: RecheckServices): Promise<
   const tried = triedAfter(channel, probe, now())
   const change = { email, login, ...healthAfter(channel, access, probe, now()), tried }
   return { probe, change, isLeft }
+}
+
+/** Signing in always worked where it was the From address that was refused: only another mail tells. */
+async function provenAsBefore(
+  channel: Channel,
+  probe: Probe,
+  { entry, accessToken, now }: { entry: ProviderEntry; accessToken: string; now(): number },
+): Promise<Probe> {
+  if (channel.access.smtp.fault?.code !== 'send_as_denied') return probe
+  const { email } = channel
+  return proveSendAs(probe, { entry, accessToken, email, timeoutMs, now: new Date(now()) })
 }
 
 function healthAfter(channel: Channel, access: Channel['access'], { imap, smtp }: Probe, nowMs: number) {

@@ -1,9 +1,8 @@
 /** The Sent folder of a mailbox: is this mail in it, and if need be, put it there. */
 
 import type { ImapFlow } from 'imapflow'
-import { evidenceOf } from './evidence.ts'
-import { PostroomError } from './faults.ts'
 import type { ImapLogin } from './imap.ts'
+import { connectImapFlow, endImapFlow, sentPath, unreachable } from './imap-flow.ts'
 
 export interface SentFolder {
   /**
@@ -19,59 +18,30 @@ export interface SentFolder {
 /** @throws PostroomError `imap_unreachable` for whatever keeps us from looking: a look is no verdict on a login */
 export type OpenSentFolder = (login: ImapLogin) => Promise<SentFolder>
 
-const timeoutMs = 20_000
 /** Some servers do not search what they have just filed, or not in headers they do not know. */
 const newestCount = 50
 const idHeaders = ['message-id', 'x-postroom-id']
 
-export const openSentFolder: OpenSentFolder = async ({ server, user, accessToken }) => {
-  // Loaded only now: most drains never look.
-  const { ImapFlow: Client } = await import('imapflow')
-  const client = new Client({
-    host: server.host,
-    port: server.port,
-    secure: server.security === 'tls',
-    doSTARTTLS: server.security === 'starttls' ? true : undefined,
-    auth: { user, accessToken },
-    logger: false,
-    disableAutoIdle: true,
-    // Exchange's 2026 front end breaks SEARCH and LIST once rev2 is enabled.
-    disableIMAP4rev2: true,
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-  })
-  // An EventEmitter without a listener would end the process when the socket breaks between two commands.
-  client.on('error', () => {})
+export const openSentFolder: OpenSentFolder = async login => {
+  let client: ImapFlow | undefined
   try {
-    await client.connect()
+    client = await connectImapFlow(login)
     const path = await sentPath(client)
-    const { exists } = await client.mailboxOpen(path, { readOnly: true })
+    const open = client
+    const { exists } = await open.mailboxOpen(path, { readOnly: true })
     return {
-      find: message => guarded(() => find(client, message, exists)),
+      find: message => guarded(() => find(open, message, exists)),
       append: (raw, sentAt) =>
         guarded(async () => {
-          if (!(await client.append(path, Buffer.from(raw), ['\\Seen'], sentAt)))
+          if (!(await open.append(path, Buffer.from(raw), ['\\Seen'], sentAt)))
             throw new Error('the server did not file the copy')
         }),
-      async close() {
-        await client.logout().catch(() => undefined)
-        client.close()
-      },
+      close: () => endImapFlow(open),
     }
   } catch (error) {
-    client.close()
+    client?.close()
     throw unreachable(error)
   }
-}
-
-/** By SPECIAL-USE (RFC 6154), else by the names that mail programs and providers give it, in their languages. */
-async function sentPath(client: ImapFlow): Promise<string> {
-  const sent = (await client.list()).filter(({ specialUse }) => specialUse === '\\Sent')
-  // Where both are there, what the server says counts more than what a name suggests.
-  const best = sent.find(({ specialUseSource }) => specialUseSource === 'extension') ?? sent[0]
-  if (best) return best.path
-  throw new Error('the mailbox has no Sent folder')
 }
 
 async function find(client: ImapFlow, { id, messageId }: { id: string; messageId: string }, exists: number) {
@@ -109,9 +79,4 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   } catch (error) {
     throw unreachable(error)
   }
-}
-
-function unreachable(error: unknown): PostroomError {
-  const evidence = evidenceOf(error instanceof Error ? error.message : String(error))
-  return new PostroomError('imap_unreachable', { cause: error, evidence })
 }

@@ -9,6 +9,7 @@ import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { probeMailbox } from '../channel/probe.ts'
 import { providerOf } from '../channel/provider.ts'
+import { proveSendAs } from '../channel/send-as-proof.ts'
 import { adminConsentUrl } from './admin-consent.ts'
 import { againPath } from './begin.ts'
 import { redirect } from './page.ts'
@@ -67,16 +68,22 @@ export async function finishCheck(session: ConnectSession, services: CheckServic
 async function probed(
   session: ConnectSession,
   candidate: Candidate,
-  { grants, providers }: CheckServices,
+  { grants, providers, now }: CheckServices,
 ): Promise<Candidate> {
   const owner = { grantId: candidate.grantId, accountId: session.accountId, channelId: candidate.channelId }
   const accessToken = await grants.openAccessToken(owner, await grants.read(owner))
-  const probe = await probeMailbox({
-    entry: providerOf(providers, session.provider),
-    accessToken,
-    candidates: candidate.candidates,
-    timeoutMs: probeTimeoutMs,
-  })
+  const entry = providerOf(providers, session.provider)
+  const timeoutMs = probeTimeoutMs
+  const signedIn = await probeMailbox({ entry, accessToken, candidates: candidate.candidates, timeoutMs })
+  const probe = session.proveSendAs
+    ? await proveSendAs(signedIn, {
+        entry,
+        accessToken,
+        email: candidate.email,
+        timeoutMs,
+        now: new Date(now()),
+      })
+    : signedIn
   return { ...candidate, ...judgeProbe(probe, candidate.login) }
 }
 

@@ -148,7 +148,7 @@ export const personas: readonly Persona[] = [
   },
 ]
 
-/** Ada may open it and send as it; nobody else may. */
+/** Ada may open both, and send as one of them; nobody else may. */
 export const sharedMailboxes: readonly SharedMailbox[] = [
   {
     kind: 'shared',
@@ -159,6 +159,16 @@ export const sharedMailboxes: readonly SharedMailbox[] = [
     aliases: [],
     fullAccess: ['ada'],
     sendAs: ['ada'],
+  },
+  {
+    kind: 'shared',
+    id: 'billing',
+    provider: 'microsoft',
+    name: 'Contoso Billing',
+    email: 'billing@contoso.example',
+    aliases: [],
+    fullAccess: ['ada'],
+    sendAs: [],
   },
 ]
 

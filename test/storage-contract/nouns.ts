@@ -104,6 +104,7 @@ export function newSession(given: Partial<ConnectSession> = {}): ConnectSession 
     sharedMailbox: null,
     fetchSince: null,
     autoConfirm: false,
+    proveSendAs: false,
     state: 'open',
     createdAt: at,
     expiresAtMs: Date.now() + 600_000,

@@ -29,6 +29,7 @@ export async function newSession(
     sharedMailbox: null,
     fetchSince: null,
     autoConfirm: false,
+    proveSendAs: false,
     state: 'open',
     createdAt: new Date(now()).toISOString(),
     expiresAtMs: now() + 10 * 60_000,
