@@ -3,7 +3,7 @@
 import { badge, byId, element, showList } from './elements.js'
 import { faultBox } from './fault.js'
 import { hrefOf } from './routes.js'
-import { exactWhenText, healthBadges, providerNames, whenText } from './wording.js'
+import { exactWhenText, healthBadges, providerNames, stepName, whenText } from './wording.js'
 
 /** @param {{ channels: any[], openId: string | null }} view */
 export function showChannels({ channels, openId }) {
@@ -67,7 +67,33 @@ export function showChannel(channel, { onReconnect }) {
         ],
       }),
   })
-  for (const name of ['fetch', 'write']) byId(name).disabled = channel.disconnectedAt !== null
+  const steps = (channel.history ?? []).toReversed()
+  byId('channel-past').hidden = steps.length === 0
+  showList(byId('channel-history'), {
+    entries: steps,
+    keyOf: ({ at, axis, protocol, to }) => `${at} ${axis} ${protocol} ${to}`,
+    render: renderStep,
+  })
+  for (const name of ['probe', 'fetch', 'write']) byId(name).disabled = channel.disconnectedAt !== null
+}
+
+/** One step of a health axis: when, from what to what, and what the other side said. @param {any} step */
+function renderStep({ at, axis, protocol, from, to, reason, evidence }) {
+  return element('li', {
+    class: 'event',
+    children: [
+      element('time', { datetime: at, title: at, text: exactWhenText(at) }),
+      element('span', {
+        children: [
+          element('strong', { text: stepName({ axis, to }) }),
+          from && from !== to ? ` (was: ${stepName({ axis, to: from })})` : null,
+        ],
+      }),
+      reason || evidence
+        ? element('code', { text: [protocol?.toUpperCase(), reason, evidence].filter(Boolean).join(' · ') })
+        : null,
+    ],
+  })
 }
 
 /** @param {any} channel */

@@ -225,6 +225,7 @@ function moveFocus(left) {
   if (target instanceof HTMLElement) target.focus()
 }
 
+byId('probe').addEventListener('click', () => actions.checkSignIn(place.channelId ?? ''))
 byId('fetch').addEventListener('click', () => actions.fetchNow(place.channelId ?? ''))
 byId('write').addEventListener('click', () => compose.write(openChannel()))
 byId('older').addEventListener('click', async () => {

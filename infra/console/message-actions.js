@@ -26,6 +26,15 @@ export function openMessageActions({ api, onDone }) {
       )
     },
 
+    /** @param {string} channelId */
+    checkSignIn(channelId) {
+      const path = `/v1/channels/${encodeURIComponent(channelId)}/probe`
+      return tell(
+        () => api.call('POST', path),
+        'Both mail servers were asked; the badges show what they said.',
+      )
+    },
+
     /** @param {any} message */
     onRetry({ id, state }) {
       const question = 'It may have arrived already. Send it again, so that it could arrive twice?'

@@ -67,6 +67,12 @@ const connectionBadges = {
   backing_off: { tone: 'warn', text: 'Provider out of reach' },
 }
 
+/** A state of one health axis, as a step in its history names it. @param {{ axis: string, to: string }} step */
+export function stepName({ axis, to }) {
+  const badges = axis === 'auth' ? authBadges : connectionBadges
+  return badges[to]?.text ?? to
+}
+
 /** Both axes of a channel's health: may we sign in, and can the provider be reached. @param {any} channel */
 export function healthBadges({ disconnectedAt, auth, connection }) {
   if (disconnectedAt) return [{ tone: 'neutral', text: 'Disconnected' }]
@@ -114,6 +120,12 @@ const eventNames = {
   'message.failed': 'Mail failed',
   'message.rejected': 'Mail refused',
   'message.bounced': 'Mail bounced',
+  'channel.overdue': 'Mailbox could not be read for long',
+  'app.secret_expiring': 'An OAuth app’s secret ends soon',
+  'webhook.failing': 'Webhook fails',
+  'webhook.recovered': 'Webhook works again',
+  'webhook.paused': 'Webhook was paused',
+  'webhook.delivery_failed': 'Webhook was not told of an event',
   'mailbox.reset': 'Mailbox was rebuilt by its provider',
   'app.fault': 'OAuth app refused',
 }

@@ -1,6 +1,8 @@
-/** Finds a port nobody uses, for URLs that must be known before the server listens. */
+/** Ports nobody uses, for URLs that must be known before the server listens. */
 
+import { createServer as createHttpServer } from 'node:http'
 import { createServer } from 'node:net'
+import { listenOnLoopback } from './loopback.ts'
 
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
@@ -9,4 +11,11 @@ export async function freePort(): Promise<number> {
   await new Promise(resolve => server.close(resolve))
   if (typeof address === 'object' && address) return address.port
   throw new Error('The system gave no port')
+}
+
+/** @throws LocalError that names the port if somebody listens there */
+export async function requireFree(port: number): Promise<void> {
+  const server = createHttpServer()
+  await listenOnLoopback(server, port)
+  await new Promise(resolve => server.close(resolve))
 }

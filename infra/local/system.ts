@@ -7,7 +7,7 @@ import { localhostCertificate } from '../sandbox/certificate.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import { type Cloud, startCloud } from './cloud.ts'
 import { consolePages } from './console-pages.ts'
-import { freePort } from './free-port.ts'
+import { freePort, requireFree } from './free-port.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 import type { Settings } from './settings.ts'
 import { synthesize } from './synthesize.ts'
@@ -40,6 +40,8 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
   const ports = await readPorts(folder)
   const port = settings.port || ports.http || (await freePort())
   const url = `http://localhost:${port}`
+  // Nobody shall wait for functions that could not be reached.
+  await requireFree(port)
   options.progress('Preparing the functions; the first start takes a few seconds longer …')
   const assembly = await synthesize({ folder: options.assembly ?? join(folder, 'assembly') })
 

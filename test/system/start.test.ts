@@ -5,7 +5,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 
 const script = fileURLToPath(new URL('../../infra/local/start.ts', import.meta.url))
 const execArgv = [
@@ -13,6 +13,9 @@ const execArgv = [
   '--experimental-sqlite',
   '--disable-warning=ExperimentalWarning',
 ]
+
+/** The first start in a folder prepares the functions. */
+vi.setConfig({ testTimeout: 120_000 })
 
 let folder = ''
 beforeAll(async () => {
