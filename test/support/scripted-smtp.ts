@@ -22,9 +22,10 @@ export type SmtpStage =
   | 'midBody'
   | 'body'
   | 'rset'
+  | 'quit'
 
-/** A reply, the end of the connection, or a reply and then the end. */
-export type SmtpAnswer = string | 'drop' | { reply: string; thenDrop: true }
+/** A reply, the end of the connection, no answer at all, or a reply and then the end. */
+export type SmtpAnswer = string | 'drop' | 'silence' | { reply: string; thenDrop: true }
 
 interface ReceivedMail {
   from: string
@@ -46,6 +47,8 @@ export interface ScriptedSmtp {
   extensions: string[]
   /** Accepted mails, in order. */
   mails: ReceivedMail[]
+  /** Mails that came whole and were not refused: it may have delivered them, whatever it said or did not say. */
+  taken: number
   /** Every command line of every connection; before TLS they are also in `clearLines`. */
   lines: string[]
   clearLines: string[]
@@ -79,6 +82,7 @@ export async function startScriptedSmtp(options: ScriptedSmtpOptions = {}): Prom
     recipients: {},
     extensions: ['SIZE 157286400', '8BITMIME', 'ENHANCEDSTATUSCODES', 'AUTH XOAUTH2'],
     mails: [],
+    taken: 0,
     lines: [],
     clearLines: [],
     connections: 0,
@@ -114,13 +118,14 @@ function converse(socket: Socket, { smtp, secure, isSecure }: Conversation): voi
   let state: 'command' | 'challenge' | 'body' = 'command'
   socket.on('error', () => {})
 
-  /** Says what the script wants, or the usual. @returns whether it was the usual */
-  function answer(stage: SmtpStage, usual: string): boolean {
+  /** Says what the script wants, or the usual. @returns the former, or null */
+  function answer(stage: SmtpStage, usual: string): SmtpAnswer | null {
     const scripted = smtp.script[stage]?.shift() ?? smtp.always[stage] ?? null
     if (scripted === 'drop') socket.destroy()
     else if (typeof scripted === 'object' && scripted !== null) socket.end(`${scripted.reply}\r\n`)
-    else if (usual !== '' || scripted !== null) socket.write(`${scripted ?? usual}\r\n`)
-    return scripted === null
+    else if (scripted !== 'silence' && (usual !== '' || scripted !== null))
+      socket.write(`${scripted ?? usual}\r\n`)
+    return scripted
   }
 
   function onCommand(line: string): void {
@@ -129,7 +134,7 @@ function converse(socket: Socket, { smtp, secure, isSecure }: Conversation): voi
     const verb = line.slice(0, 4).toUpperCase()
     if (verb === 'EHLO') answer('ehlo', ehlo())
     else if (verb === 'STAR') {
-      if (answer('starttls', '220 2.0.0 SMTP server ready')) {
+      if (answer('starttls', '220 2.0.0 SMTP server ready') === null) {
         socket.removeAllListeners('data')
         converse(secure(), { smtp, secure, isSecure: true })
       }
@@ -143,12 +148,13 @@ function converse(socket: Socket, { smtp, secure, isSecure }: Conversation): voi
     } else if (verb === 'RCPT') {
       const refused = smtp.recipients[pathOf(line)]
       if (refused !== undefined) socket.write(`${refused}\r\n`)
-      else if (answer('rcpt', '250 2.1.5 Recipient OK')) mail.to.push(pathOf(line))
+      else if (answer('rcpt', '250 2.1.5 Recipient OK') === null) mail.to.push(pathOf(line))
     } else if (verb === 'DATA') {
-      if (answer('data', '354 Start mail input; end with <CRLF>.<CRLF>')) state = 'body'
+      if (answer('data', '354 Start mail input; end with <CRLF>.<CRLF>') === null) state = 'body'
     } else if (verb === 'RSET') answer('rset', '250 2.0.0 Resetting')
-    else if (verb === 'QUIT') socket.end('221 2.0.0 Service closing transmission channel\r\n')
-    else socket.write('500 5.3.3 Unrecognized command\r\n')
+    else if (verb === 'QUIT') {
+      if (answer('quit', '221 2.0.0 Service closing transmission channel') === null) socket.end()
+    } else socket.write('500 5.3.3 Unrecognized command\r\n')
   }
 
   function ehlo(): string {
@@ -175,8 +181,9 @@ function converse(socket: Socket, { smtp, secure, isSecure }: Conversation): voi
     await smtp.beforeAccept()
     const accepted = { ...mail, raw: Buffer.from(raw, 'latin1') }
     const messageId = /^Message-ID: (\S+)/im.exec(raw)?.[1] ?? ''
-    if (answer('body', `250 2.0.0 OK ${messageId} [Hostname=TEST.prod.outlook.com]`))
-      smtp.mails.push(accepted)
+    const scripted = answer('body', `250 2.0.0 OK ${messageId} [Hostname=TEST.prod.outlook.com]`)
+    if (scripted === null) smtp.mails.push(accepted)
+    if (!isRefusal(scripted)) smtp.taken += 1
   }
 
   socket.on('data', chunk => {
@@ -203,6 +210,11 @@ function converse(socket: Socket, { smtp, secure, isSecure }: Conversation): voi
   if (!isSecure || smtp.server.security === 'tls') {
     answer('greeting', '220 TEST.outlook.office365.com Microsoft ESMTP MAIL Service ready')
   }
+}
+
+/** RFC 5321 4.2.1: 4yz and 5yz. */
+function isRefusal(answer: SmtpAnswer | null): boolean {
+  return /^[45]\d\d/.test(typeof answer === 'object' && answer !== null ? answer.reply : (answer ?? ''))
 }
 
 /** The address in `MAIL FROM:<…>` and `RCPT TO:<…>`. */
