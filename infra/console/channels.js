@@ -86,7 +86,7 @@ function renderStep({ at, axis, protocol, from, to, reason, evidence }) {
       element('span', {
         children: [
           element('strong', { text: stepName({ axis, to }) }),
-          from && from !== to ? ` (was: ${stepName({ axis, to: from })})` : null,
+          from !== 'none' && from !== to ? ` (was: ${stepName({ axis, to: from })})` : null,
         ],
       }),
       reason || evidence
