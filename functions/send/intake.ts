@@ -42,6 +42,12 @@ export async function takeIn(record: SQSRecord, services: IntakeServices): Promi
   }
 }
 
+/** @returns undefined if it names none, so that it will be rejected */
+export function channelNamedIn(record: SQSRecord): string | undefined {
+  const named = documentSchema.safeParse(parseJson(record.body))
+  return named.success ? named.data.channelId : undefined
+}
+
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

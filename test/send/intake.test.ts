@@ -168,6 +168,25 @@ test('a rejected document does not keep the batch’s others from being sent', a
   expect(intake.subjects()).toEqual(['By queue'])
 })
 
+test('I7: a document that is slow to take in delays no other channel', async () => {
+  const intake = await start()
+  const slow = await addChannel(intake.bench, { accountId: 'slow' })
+  await intake.accept('quick')
+  // S3 is slow for one of them, until the other's mail has left.
+  const { promise: quickLeft, resolve } = Promise.withResolvers<void>()
+  intake.smtp.beforeAccept = async () => resolve()
+  const { put } = intake.services.mail
+  intake.services.mail = {
+    ...intake.services.mail,
+    async put(key, ...rest) {
+      if (key.includes('/slow/')) await quickLeft
+      return put(key, ...rest)
+    },
+  }
+  await intake.receive(documentFor(slow.id, { subject: 'slow' }), record({ channelId: intake.channel.id }))
+  expect(intake.subjects()).toEqual(['quick', 'slow'])
+})
+
 test('I9: nothing of a mail or a token is logged', async () => {
   const lines: string[] = []
   const spy = vi.spyOn(console, 'log').mockImplementation(line => void lines.push(String(line)))

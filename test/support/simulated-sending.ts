@@ -29,6 +29,8 @@ export interface Simulation {
   accepted: string[]
   /** Ids of what the provider took, in order. */
   taken: string[]
+  /** When it took them. */
+  takenAtMs: number[]
   /** Ids whose outcome somebody could truly not know. */
   ambiguous: Set<string>
   /** Ids that were refused for now, and so fell behind. */
@@ -62,8 +64,10 @@ interface Worker {
   inFlight: Set<string>
 }
 
-export async function openSimulation(options: { random?: () => number } = {}): Promise<Simulation> {
-  const { random = () => 0 } = options
+export async function openSimulation(
+  options: { random?: () => number; messagesPerMinute?: number } = {},
+): Promise<Simulation> {
+  const { random = () => 0, messagesPerMinute = 100_000 } = options
   let nowMs = Date.parse('2026-11-26T08:00:00.000Z')
   const now = () => nowMs
   const table = openMemoryTable()
@@ -73,6 +77,7 @@ export async function openSimulation(options: { random?: () => number } = {}): P
     channel,
     accepted: [],
     taken: [],
+    takenAtMs: [],
     ambiguous: new Set(),
     delayed: new Set(),
     events: [],
@@ -188,7 +193,7 @@ export async function openSimulation(options: { random?: () => number } = {}): P
       outbox: openOutbox({ main }),
       health: openHealth({ channels, events, publicUrl: 'http://localhost:4400', now }),
       providers: providersWith({
-        limits: { smtpConnections: 3, messagesPerMinute: 100_000, messageBytes: 1e6 },
+        limits: { smtpConnections: 3, messagesPerMinute, messageBytes: 1e6 },
       }),
       tokens: { accessToken: async () => 'token' } as unknown as DrainServices['tokens'],
       openSmtp: () =>
@@ -212,7 +217,9 @@ export async function openSimulation(options: { random?: () => number } = {}): P
           let id = ''
           for await (const chunk of body) id += chunk
           await step(worker, async () => {
-            if (fate === 'take' || fate === 'drop taken') simulation.taken.push(id)
+            if (fate !== 'take' && fate !== 'drop taken') return
+            simulation.taken.push(id)
+            simulation.takenAtMs.push(nowMs)
           })
           if (fate === 'drop taken' || fate === 'drop untaken') {
             simulation.ambiguous.add(id)
