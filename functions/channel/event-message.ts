@@ -4,6 +4,7 @@
  * `truncated`, and `GET /v1/messages/{id}` has it; the raw bytes always have all of it.
  */
 
+import { eventJson } from './event-json.ts'
 import { type Message, type MessageContent, presentMessage } from './messages.ts'
 
 /** This leaves room for what is around the message, in an event and in the envelope that SNS puts around it. */
@@ -108,5 +109,5 @@ function withShortLists(short: ShortMessage, length: number): ShortMessage {
 }
 
 function sizeOf(value: unknown): number {
-  return Buffer.byteLength(JSON.stringify(value))
+  return Buffer.byteLength(eventJson(value))
 }

@@ -2,6 +2,7 @@
 
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
 import { z } from 'zod'
+import { eventJson } from './event-json.ts'
 import { derivedId } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
@@ -92,13 +93,16 @@ export interface EventServices {
 
 export function openEvents({ main, sns, topicArn, now }: EventServices): Events {
   return {
-    async announce({ subject, ...event }) {
-      const id = derivedId('ev', event.type, event.accountId, subject)
+    async announce({ subject, ...told }) {
+      const id = derivedId('ev', told.type, told.accountId, subject)
       if (await main.get(eventKey(id))) return
+      const message = eventJson({ id, ...told })
+      // The log shows the very texts that the topic got.
+      const event: Omit<NewEvent, 'subject'> = { ...told, data: JSON.parse(message).data }
       await sns.send(
         new PublishCommand({
           TopicArn: topicArn,
-          Message: JSON.stringify({ id, ...event }),
+          Message: message,
           // For the filter policies of subscriptions: an app's queue takes only what it wants.
           MessageAttributes: {
             type: { DataType: 'String', StringValue: event.type },

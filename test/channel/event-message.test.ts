@@ -2,6 +2,7 @@
 
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { eventJson } from '../../functions/channel/event-json.ts'
 import { presentForEvent } from '../../functions/channel/event-message.ts'
 import type { InboundMessage, MessageContent } from '../../functions/channel/messages.ts'
 
@@ -112,4 +113,11 @@ test('whatever a message holds, its event is below the limit', () => {
     }),
     { numRuns: 30 },
   )
+})
+
+test('a text of letters that are escaped on their way fits as well', () => {
+  const text = '\uffff'.repeat(150_000)
+  const shown = presentForEvent(messageWith(), contentWith({ text, reply: text }))
+  expect(Buffer.byteLength(eventJson(shown))).toBeLessThanOrEqual(190_000)
+  expect(shown.truncated).toContain('text')
 })
