@@ -23,7 +23,7 @@ export const imapAnswers: readonly AnswerRow[] = [
   { needle: 'too many simultaneous connections', fault: 'imap_throttled' },
   { needle: 'account exceeded', fault: 'imap_throttled' },
   { code: ['LIMIT', 'OVERQUOTA', 'THROTTLED'], fault: 'imap_throttled' },
-  // In a BYE, imapflow leaves the response code within the text.
+  // A BYE may have its response code anywhere within the text.
   { needle: '[overquota]', fault: 'imap_throttled' },
   { needle: '[limit]', fault: 'imap_throttled' },
 

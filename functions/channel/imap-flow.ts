@@ -3,16 +3,20 @@
 import type { ImapFlow } from 'imapflow'
 import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
-import type { ImapLogin } from './imap.ts'
+import type { ImapLogin } from './imap-sign-in.ts'
 
 const silenceMs = 20_000
 
 /**
+ * @param timeoutMs longest silence at any stage
  * @returns a connection that is signed in; whoever takes it ends it with `endImapFlow`
  * @throws whatever imapflow throws
  */
-export async function connectImapFlow(login: ImapLogin): Promise<ImapFlow> {
-  const { server, user, accessToken, timeoutMs = silenceMs } = login
+export async function connectImapFlow(
+  login: ImapLogin,
+  { timeoutMs = silenceMs }: { timeoutMs?: number } = {},
+): Promise<ImapFlow> {
+  const { server, user, accessToken } = login
   // Loaded only now: most invocations never need it.
   const { ImapFlow: Client } = await import('imapflow')
   const client = new Client({

@@ -4,8 +4,7 @@
  */
 
 import { PostroomError } from './faults.ts'
-import type { ImapLogin } from './imap.ts'
-import { completion, signInToImap } from './imap-sign-in.ts'
+import { completion, type ImapLogin, signInToImap } from './imap-sign-in.ts'
 import { quoted } from './imap-words.ts'
 
 export interface FolderState {

@@ -1,8 +1,7 @@
 /** A session that reads mail: few round trips, bounded memory, and never a flag touched (EXAMINE and PEEK only). */
 
-import type { ImapLogin } from './imap.ts'
 import type { FolderState } from './imap-glance.ts'
-import { completion, isCompletion, signInToImap } from './imap-sign-in.ts'
+import { completion, type ImapLogin, isCompletion, signInToImap } from './imap-sign-in.ts'
 import type { Answer } from './imap-wire.ts'
 import { arrivalTime, quoted, searchDay } from './imap-words.ts'
 

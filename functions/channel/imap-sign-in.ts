@@ -1,7 +1,14 @@
 /** From the greeting to the mailbox: XOAUTH2 in one round trip, and what a refusal of it means. */
 
-import type { ImapLogin } from './imap.ts'
 import { type Answer, type ImapWire, openWire, type WireLimits, wireFault } from './imap-wire.ts'
+import type { MailServer } from './provider.ts'
+
+export interface ImapLogin {
+  server: MailServer
+  /** A shared mailbox is opened under its own address, with the delegate's token. */
+  user: string
+  accessToken: string
+}
 
 /**
  * Opens a connection and signs in: one round trip after the greeting (two more with STARTTLS).

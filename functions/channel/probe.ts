@@ -1,7 +1,8 @@
 /** Tries a token at both mail servers, under every name it might be known by. Sends and reads no mail. */
 
 import { asPostroomError, describeFault, type Fault, type PostroomError } from './faults.ts'
-import { openImap } from './imap.ts'
+import { glance } from './imap-glance.ts'
+import { wireFault } from './imap-wire.ts'
 import type { ProviderEntry } from './provider.ts'
 import { openSmtp } from './smtp.ts'
 
@@ -44,13 +45,12 @@ export async function probeMailbox(request: ProbeRequest): Promise<Probe> {
   const { entry, accessToken, candidates, timeoutMs, tryAll = false } = request
   const [imap, smtp] = await Promise.all([
     probeProtocol(candidates.imap, tryAll, async user => {
-      const session = await openImap({ server: entry.imap, user, accessToken, timeoutMs })
-      try {
-        // Exchange accepts a token and only then says that there is no mailbox behind it.
-        await session.open('INBOX')
-      } finally {
-        await session.close()
-      }
+      // Exchange accepts a token and only then says that there is no mailbox behind it.
+      const states = await glance({ server: entry.imap, user, accessToken }, ['INBOX'], {
+        silenceMs: timeoutMs,
+        lifeMs: timeoutMs * 2,
+      })
+      if (!states.get('INBOX')) throw wireFault('the server names no state of INBOX')
     }),
     probeProtocol(candidates.smtp, tryAll, async user => {
       const session = await openSmtp({ server: entry.smtp, user, accessToken, timeoutMs })

@@ -92,7 +92,7 @@ async function takeAway(
   { entry, accessToken, timeoutMs }: SendAsRequest,
 ): Promise<void> {
   try {
-    const client = await connectImapFlow({ server: entry.imap, user, accessToken, timeoutMs })
+    const client = await connectImapFlow({ server: entry.imap, user, accessToken }, { timeoutMs })
     try {
       await client.mailboxOpen(isCopyHere ? await sentPath(client) : 'INBOX')
       for (let look = 0; look < looks; look++) {

@@ -1,8 +1,8 @@
 /** The Sent folder of a mailbox: is this mail in it, and if need be, put it there. */
 
 import type { ImapFlow } from 'imapflow'
-import type { ImapLogin } from './imap.ts'
 import { connectImapFlow, endImapFlow, sentPath, unreachable } from './imap-flow.ts'
+import type { ImapLogin } from './imap-sign-in.ts'
 
 export interface SentFolder {
   /**
