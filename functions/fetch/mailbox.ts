@@ -55,7 +55,7 @@ export async function pollMailbox(channel: Channel, poll: Poll): Promise<Outcome
   if (!mayUse(channel, 'imap')) return nothing
   if (restsUntil(channel, 'imap', now()) !== null) return nothing
   try {
-    const outcome = await fetchNew(channel, poll)
+    const outcome = await fetchOverSessions(channel, poll)
     // An idle poll leaves no trace, unless somebody waits for it.
     if (outcome.hasTaken || poll.isRequested) {
       await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
@@ -107,6 +107,20 @@ async function lookAtBlocked(channel: Channel, services: MailboxServices): Promi
 const folders = ['INBOX']
 /** A session's connection ends this long after the poll's time: a mail that was begun may be finished. */
 const finishMs = 20_000
+
+/**
+ * Exchange ends a session in the middle when its time is over. What was taken in is behind the cursor already, so the
+ * next session goes on where this one stopped, at once; a server that ends that one, too, is left alone.
+ */
+async function fetchOverSessions(channel: Channel, poll: Poll): Promise<Outcome> {
+  try {
+    return await fetchNew(channel, poll)
+  } catch (error) {
+    const hasEnded = asPostroomError(error).code === 'imap_session_ended'
+    if (!hasEnded || poll.services.now() > poll.deadlineMs) throw error
+    return fetchNew(channel, poll)
+  }
+}
 
 async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promise<Outcome> {
   const { cursors, imap, now } = services

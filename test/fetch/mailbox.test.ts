@@ -260,3 +260,34 @@ test('I6: every object of a mail lies under its account', async () => {
   await poll()
   for (const key of await storedObjects(bench)) expect(key).toMatch(/^accounts\/acme\/inbound\//)
 })
+
+test.each([
+  { times: 1, subjects: ['first', 'second'] },
+  { times: 2, subjects: [] },
+])(
+  'of sessions that the server ends, the first is followed by another at once: $times',
+  async ({ times, subjects }) => {
+    await deliver('ada', { subject: 'first' })
+    await deliver('ada', { subject: 'second' })
+    const { providers, apps } = mailboxes
+    const services = openWorkbench(bench.stores, { providers, apps, clock })
+    let opened = 0
+    const { open } = services.imap
+    services.imap = {
+      ...services.imap,
+      open: async (...args) => {
+        const session = await open(...args)
+        if (++opened > times) return session
+        return {
+          ...session,
+          arrivedSince: () => Promise.reject(new PostroomError('imap_session_ended')),
+        }
+      },
+    }
+    const polled = pollMailbox(channel, { services, deadlineMs: bench.now() + hourMs, isRequested: false })
+    if (times === 1) await polled
+    else expect((await thrownBy(() => polled)).code).toBe('imap_session_ended')
+    expect(opened).toBe(2)
+    expect(await told()).toEqual(subjects)
+  },
+)
