@@ -29,6 +29,10 @@ export interface AcceptServices {
 const defaultLifeMs = 72 * 3600_000
 /** RFC 5322 3.6.4 wants the whole chain; beyond this many, the middle is left out so that headers stay sane. */
 const referencesLimit = 50
+/** RFC 5322 2.1.1: a line is at most 998 octets, and an id cannot be folded. */
+const messageIdLimit = 900
+/** Some servers refuse headers that are longer in all than 16 or 32 kB. */
+const referencesByteLimit = 8_000
 
 interface AcceptRequest {
   channel: Channel
@@ -101,7 +105,8 @@ interface Draft {
 }
 
 async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundMessage> {
-  const { id, channel, document, documentHash } = draft
+  const { id, channel, documentHash } = draft
+  const document = { ...draft.document, subject: subjectOf(draft.document) }
   const { messages, threads, mail, providers, now } = services
   const acceptedAt = new Date(now())
   const from = senderOf(channel, document)
@@ -240,11 +245,24 @@ function isMessageId(text: string): boolean {
 
 /** The root and the nearest ancestors: what mail programs thread by. */
 function chain(ids: string[]): string[] {
-  const unique = [...new Set(ids)]
-  const [root, ...rest] = unique
-  return root === undefined || unique.length <= referencesLimit
-    ? unique
-    : [root, ...rest.slice(1 - referencesLimit)]
+  const [root, ...rest] = [...new Set(ids)].filter(id => id.length <= messageIdLimit)
+  if (root === undefined) return []
+  let bytes = root.length
+  const nearest: string[] = []
+  for (const id of rest.reverse()) {
+    bytes += id.length + 1
+    if (nearest.length + 1 >= referencesLimit || bytes > referencesByteLimit) break
+    nearest.unshift(id)
+  }
+  return [root, ...nearest]
+}
+
+/** `Re`, and what German, Scandinavian, Dutch and Italian programs write; `RE[2]` is an old way of counting. */
+const repeatedReplyPrefix = /^\s*(?:(?:re|aw|sv|vs|antw|r|rif)(?:\[\d+\])?\s*:\s*){2,}/i
+
+/** RFC 5322 3.6.5: one `Re: `, no more, however often a conversation has gone to and fro. */
+function subjectOf({ subject, inReplyTo }: MessageDocument): string {
+  return inReplyTo === undefined ? subject : subject.replace(repeatedReplyPrefix, 'Re: ')
 }
 
 function invalid(fault: FieldFault): PostroomError {

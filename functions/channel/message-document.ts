@@ -1,5 +1,6 @@
 /** The message an app hands us, by HTTP or by SQS: its fields and their rules, checked before any library sees them. */
 
+import { domainToASCII } from 'node:url'
 import { z } from 'zod'
 
 /** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */
@@ -12,6 +13,22 @@ const headerValueLimit = 900
 const recipientLimit = 50
 const attachmentLimit = 100
 
+const localPartOf = (address: string) => address.slice(0, address.lastIndexOf('@'))
+const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1)
+const isAscii = (text: string) => !/\P{ASCII}/u.test(text)
+
+/** The last label is never all digits, as that of an IP address is. */
+const labels = /^(?:[\w-]{1,63}\.)+(?=[\w-]*[a-z])[\w-]{1,63}$/i
+
+/** RFC 5890 2.3.2.1: a domain beyond ASCII travels as A-labels (`xn--…`); only then does every server understand it. */
+function withAsciiDomain(address: string): string {
+  const domain = domainOf(address)
+  // What reads domains of URLs would decode percent signs as well.
+  const ascii = isAscii(domain) || domain.includes('%') ? domain : domainToASCII(domain)
+  // Full-width digits become an IP address, and forbidden characters nothing: neither is a domain.
+  return labels.test(ascii) ? `${localPartOf(address)}@${ascii}` : address
+}
+
 const headerText = z
   .string()
   .max(headerValueLimit, { message: `must be at most ${headerValueLimit} characters` })
@@ -20,8 +37,13 @@ const headerText = z
 const address = z.strictObject({
   address: z
     .string()
+    .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example', abort: true })
+    .overwrite(withAsciiDomain)
     .max(254, { message: 'must be at most 254 characters' })
-    .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example' }),
+    .refine(text => isAscii(localPartOf(text)), {
+      message: 'must have only ASCII before the @: the providers take no other addresses',
+    })
+    .refine(text => isAscii(domainOf(text)), { message: 'must have a domain that the DNS can hold' }),
   name: headerText.optional(),
 })
 
@@ -69,8 +91,11 @@ export const messageDocumentSchema = z
     headers: headers.default({}),
     sendAt: time.optional(),
     expiresAt: time.optional(),
-    /** A program wrote it, no person: RFC 3834 headers keep other programs from answering. */
-    automatic: z.boolean().default(false),
+    /**
+     * A program wrote it, no person: RFC 3834 headers keep other programs from answering. `reply` if it answers one
+     * mail, as an absence notice does.
+     */
+    automatic: z.union([z.boolean(), z.literal('reply')]).default(false),
     onUncertain: z.enum(['report', 'resend']).default('report'),
   })
   .refine(message => message.to.length + message.cc.length + message.bcc.length > 0, {

@@ -34,7 +34,10 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
       // By this we find the mail again in Sent where the provider gives it a Message-ID of its own.
       'X-Postroom-Id': id,
       // RFC 3834 5, and Exchange's own wish for no automatic answers.
-      ...(document.automatic && { 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' }),
+      ...(document.automatic && {
+        'Auto-Submitted': document.automatic === 'reply' ? 'auto-replied' : 'auto-generated',
+        'X-Auto-Response-Suppress': 'All',
+      }),
     },
     attachments: document.attachments.map(({ filename, contentType, content }) => ({
       filename,

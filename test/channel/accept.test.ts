@@ -211,3 +211,51 @@ test('a Message-ID nobody knows is answered all the same, and begins a thread', 
   })
   expect((await send({ inReplyTo: reply.id })).threadId).toBe(reply.threadId)
 })
+
+test.each([
+  ['Re: Re: Broken lamp', 'Re: Broken lamp'],
+  ['RE: AW: Re[2]: re:Broken lamp', 'Re: Broken lamp'],
+  ['AW: Broken lamp', 'AW: Broken lamp'],
+  ['Broken lamp', 'Broken lamp'],
+  ['Reservation: two', 'Reservation: two'],
+])('the subject of an answer, %j, is sent as %j', async (subject, expected) => {
+  const message = await send({ subject, inReplyTo: '<question@outside.example>' })
+  expect(message.subject).toBe(expected)
+  expect(await rawOf(message)).toContain(`\r\nSubject: ${expected}\r\n`)
+})
+
+test('a subject that answers nothing is left as it is', async () => {
+  expect((await send({ subject: 'Re: Re: Broken lamp' })).subject).toBe('Re: Re: Broken lamp')
+})
+
+test('References stay within sane bytes and lines, and keep the root and the nearest', async () => {
+  const ids = Array.from({ length: 30 }, (_, i) => `<${String(i).padStart(600, '0')}@outside.example>`)
+  const last = `<last@outside.example>`
+  await bench.threads.remember(channel.id, {
+    threadId: 'th_1',
+    id: 'msg_1',
+    messageId: last,
+    references: ids,
+  })
+  const message = await send({ inReplyTo: last })
+  expect(message.references[0]).toBe(ids[0])
+  expect(message.references.slice(-2)).toEqual([ids.at(-1), last])
+  expect(message.references.join(' ').length).toBeLessThanOrEqual(8_000)
+  const [header = ''] = (await rawOf(message)).split('\r\n\r\n')
+  for (const line of header.split('\r\n')) expect(line.length).toBeLessThanOrEqual(998)
+})
+
+test('a domain beyond ASCII goes out as A-labels', async () => {
+  const message = await send({ to: [{ address: 'Ada@bücher.example', name: 'Ada' }] })
+  expect(message.to).toEqual([{ address: 'Ada@xn--bcher-kva.example', name: 'Ada' }])
+  expect(await rawOf(message)).toContain('Ada@xn--bcher-kva.example')
+})
+
+test.each(['bücher@outside.example', 'ada@１２７.０.０.１', 'ada@b\u00adü%41..example'])(
+  'the address %j is refused, with its field',
+  async address => {
+    const error = await thrownBy(() => send({ to: [{ address }] }))
+    expect(error).toMatchObject({ code: 'request_invalid', errors: [{ field: 'to.0.address' }] })
+    expect(await rows()).toEqual([])
+  },
+)

@@ -112,7 +112,7 @@ test.each([
   })
 })
 
-test.each(['ada.l+tag@sub.outside.example', "o'hara@outside.example", 'a@b.co', 'dörte@müller.example'])(
+test.each(['ada.l+tag@sub.outside.example', "o'hara@outside.example", 'a@b.co'])(
   'the address %s is accepted',
   address => {
     expect(parse({ to: [{ address }] }).to).toEqual([{ address }])

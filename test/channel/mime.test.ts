@@ -186,6 +186,11 @@ test('a mail carries our Message-ID, the thread and our id', async () => {
   expect(headers.get('date')).toBe('Tue, 24 Nov 2026 10:00:00 +0000')
 })
 
+test('an automatic answer says that it is an answer', async () => {
+  const headers = Object.fromEntries(headersOf(await compose({ automatic: 'reply' })))
+  expect(headers).toMatchObject({ 'Auto-Submitted': 'auto-replied', 'X-Auto-Response-Suppress': 'All' })
+})
+
 test('only an automatic message says that it is one', async () => {
   expect(namesOf(await compose({}))).not.toContain('auto-submitted')
   const headers = Object.fromEntries(headersOf(await compose({ automatic: true })))
