@@ -95,6 +95,25 @@ test('an answer that arrives before the mail it answers is of one thread with it
   expect(question?.threadId).toBe(answer?.threadId)
 })
 
+test('Exchange’s Thread-Index joins what names no ancestor, and no other conversation', async () => {
+  const conversation = (fill: number, answers: number) =>
+    Buffer.concat([Buffer.alloc(22, fill), Buffer.alloc(5 * answers, 9)]).toString('base64')
+  const indexed = (id: string, index: string) =>
+    arrive(letter(`Message-ID: <${id}@x.example>\nThread-Index: ${index}`))
+  const one = await indexed('1', conversation(1, 0))
+  const answer = await indexed('2', conversation(1, 2))
+  const other = await indexed('3', conversation(2, 0))
+  expect(answer?.threadId).toBe(one?.threadId)
+  expect(other?.threadId).not.toBe(one?.threadId)
+})
+
+test.each([
+  ['from the mailbox itself', { from: () => channel.email.toUpperCase(), isFromSelf: true }],
+  ['from somebody else', { from: () => 'casey@outside.example', isFromSelf: false }],
+])('a mail %s says so', async (_what, { from, isFromSelf }) => {
+  expect(await arrive(`From: ${from()}\nMessage-ID: <self@x.example>\n\nHi\n`)).toMatchObject({ isFromSelf })
+})
+
 test('mails that refer to nothing are threads of their own', async () => {
   const one = await arrive(letter('Message-ID: <1@x.example>\nSubject: Same'))
   const two = await arrive(letter('Message-ID: <2@x.example>\nSubject: Same'))
