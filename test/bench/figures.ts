@@ -11,7 +11,8 @@ export interface Figure {
 
 export interface Benchmark {
   title: string
-  run(progress: (line: string) => void): Promise<Figure[]>
+  /** @param scale of the usual amount of work, the share to do */
+  run(progress: (line: string) => void, scale: number): Promise<Figure[]>
 }
 
 /** The middle of several rounds: one slow round says more about the machine than about us. */

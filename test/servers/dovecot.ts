@@ -15,6 +15,8 @@ export interface DovecotOptions {
   introspectionUrl: string
   /** Whose mailboxes have further addresses. */
   personas: readonly Persona[]
+  /** Lets everybody in by PLAIN with this: for programs that know no XOAUTH2. */
+  passwordOfAll?: string
 }
 
 export interface Dovecot {
@@ -42,7 +44,10 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   await writeFile(file('key.pem'), certificate.key, { mode: 0o600 })
   await writeFile(file('aliases.passwd'), aliasesOf(personas))
   await writeFile(file('oauth2.conf.ext'), introspection(options.introspectionUrl))
-  await writeFile(file('dovecot.conf'), configuration({ folder, imapPort, lmtpPort, saslPort }))
+  await writeFile(
+    file('dovecot.conf'),
+    configuration({ folder, imapPort, lmtpPort, saslPort, passwordOfAll: options.passwordOfAll }),
+  )
 
   const log = () => readFile(file('dovecot.log'), 'utf8').catch(() => 'no log')
   async function start() {
@@ -97,10 +102,19 @@ interface Places {
   imapPort: number
   lmtpPort: number
   saslPort: number
+  passwordOfAll: string | undefined
 }
 
 /** In the syntax of Dovecot 2.3 (Debian 12); 2.4 has another. */
-function configuration({ folder, imapPort, lmtpPort, saslPort }: Places): string {
+function configuration({ folder, imapPort, lmtpPort, saslPort, passwordOfAll }: Places): string {
+  const passwords =
+    passwordOfAll === undefined
+      ? ''
+      : `passdb {
+  driver = static
+  mechanisms = plain
+  args = password=${passwordOfAll}
+}`
   return `
 base_dir = ${folder}/run
 state_dir = ${folder}/state
@@ -112,7 +126,7 @@ ssl = yes
 ssl_cert = <${folder}/cert.pem
 ssl_key = <${folder}/key.pem
 # Exchange has no OAUTHBEARER, which clients would prefer.
-auth_mechanisms = xoauth2
+auth_mechanisms = xoauth2${passwordOfAll === undefined ? '' : ' plain'}
 auth_verbose = yes
 auth_failure_delay = 0
 first_valid_uid = ${mailUserId}
@@ -134,6 +148,7 @@ passdb {
   mechanisms = xoauth2
   args = ${folder}/oauth2.conf.ext
 }
+${passwords}
 namespace inbox {
   inbox = yes
   separator = /
