@@ -195,14 +195,15 @@ function named({ address, name }: { address: string; name?: string }): Address {
   return { address, name: name ?? null }
 }
 
-/** Nobody sends as an address that is not the mailbox's own: Exchange refuses it, Gmail rewrites it silently. */
+/** Nobody sends as an address that is neither the mailbox's own nor set for it: Exchange refuses it, Gmail rewrites it silently. */
 function senderOf(channel: Channel, document: MessageDocument): Address {
   const own = channel.sharedMailbox ?? channel.email
   if (!document.from) return { address: own, name: channel.displayName }
   const given = document.from.address
-  if (given.toLowerCase() === own.toLowerCase())
-    return { address: own, name: document.from.name ?? channel.displayName }
-  throw invalid({ field: 'from.address', rule: `must be the channel's address ${own}`, found: given })
+  const address = [own, ...channel.aliases].find(allowed => allowed.toLowerCase() === given.toLowerCase())
+  if (address !== undefined) return { address, name: document.from.name ?? channel.displayName }
+  const rule = `must be the channel's address ${own} or one of its aliases`
+  throw invalid({ field: 'from.address', rule, found: given })
 }
 
 function timesOf(document: MessageDocument, acceptedAt: Date): { sendAt: string | null; expiresAt: string } {

@@ -91,6 +91,7 @@ async function store(
     email: candidate.email,
     // The app may have set another name, which a reconnect leaves alone.
     displayName: known ? known.displayName : candidate.displayName,
+    aliases: known ? known.aliases : [],
     login: candidate.login,
     grantId: candidate.grantId,
     auth: authOf(access, at),

@@ -5,6 +5,7 @@ import { connectionOf, connectionSchema, healthFields } from './channel-health.t
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import { errorForLog, log } from './log.ts'
+import { addressSchema } from './message-document.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 const channelSchema = z.object({
@@ -17,6 +18,8 @@ const channelSchema = z.object({
   email: z.string(),
   displayName: z.string().nullable(),
   sharedMailbox: z.string().nullable(),
+  /** Further addresses that may stand in From, which the app vouches for; the provider has the last word. */
+  aliases: z.array(z.string()).default([]),
   /** XOAUTH2 user name per protocol. */
   login: z.object({ imap: z.string(), smtp: z.string() }),
   /** The OAuth app the grant was given to: another one cannot use it. */
@@ -166,6 +169,8 @@ export function presentChannel(channel: Channel): z.output<typeof channelDocumen
   return channelDocumentSchema.parse({ ...channel, connection, isOverdue: channel.isOverdueTold })
 }
 
+const aliasLimit = 50
+
 /** What an app may set. */
 export const channelSettingsSchema = z.strictObject({
   displayName: z
@@ -175,5 +180,10 @@ export const channelSettingsSchema = z.strictObject({
     .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' })
     .nullable()
     .describe('The name in From. Null sends the bare address.')
+    .optional(),
+  aliases: z
+    .array(addressSchema)
+    .max(aliasLimit, { message: `must have at most ${aliasLimit} entries` })
+    .describe('Further addresses of the mailbox that a message may have in From; replaces those set before.')
     .optional(),
 })

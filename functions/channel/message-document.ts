@@ -34,16 +34,19 @@ const headerText = z
   .max(headerValueLimit, { message: `must be at most ${headerValueLimit} characters` })
   .regex(noControls, { message: 'must not hold control characters' })
 
+/** Of one mailbox, without a name. */
+export const addressSchema = z
+  .string()
+  .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example', abort: true })
+  .overwrite(withAsciiDomain)
+  .max(254, { message: 'must be at most 254 characters' })
+  .refine(text => isAscii(localPartOf(text)), {
+    message: 'must have only ASCII before the @: the providers take no other addresses',
+  })
+  .refine(text => isAscii(domainOf(text)), { message: 'must have a domain that the DNS can hold' })
+
 const address = z.strictObject({
-  address: z
-    .string()
-    .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example', abort: true })
-    .overwrite(withAsciiDomain)
-    .max(254, { message: 'must be at most 254 characters' })
-    .refine(text => isAscii(localPartOf(text)), {
-      message: 'must have only ASCII before the @: the providers take no other addresses',
-    })
-    .refine(text => isAscii(domainOf(text)), { message: 'must have a domain that the DNS can hold' }),
+  address: addressSchema,
   name: headerText.optional(),
 })
 

@@ -34,7 +34,23 @@ test('what is left out stays; null takes the name away', async () => {
   expect(jsonOf(await change({ displayName: null })).displayName).toBeNull()
 })
 
+test('a message may come from an address that was set as an alias, and from no other', async () => {
+  const from = (address: string) => app.send(channel, { from: { address } })
+  expect(problemOf(await from('support@contoso.example'))).toMatchObject({
+    errors: [{ field: 'from.address' }],
+  })
+  expect(jsonOf(await change({ aliases: ['support@contoso.example'] })).aliases).toHaveLength(1)
+  const { id } = jsonOf(await from('Support@contoso.example'))
+  const message = await bench.messages.get(id)
+  expect(message).toMatchObject({ from: [{ address: 'support@contoso.example', name: 'Ada Lovelace' }] })
+  await change({ aliases: [] })
+  expect(problemOf(await from('support@contoso.example'))).toMatchObject({ status: 400 })
+})
+
 test.each([
+  [{ aliases: ['nobody'] }, 'aliases.0'],
+  [{ aliases: ['a@b.example\r\nBcc: x@y.example'] }, 'aliases.0'],
+  [{ aliases: Array.from({ length: 51 }, (_, i) => `a${i}@b.example`) }, 'aliases'],
   [{ displayName: '' }, 'displayName'],
   [{ displayName: 'a\r\nBcc: x@y.example' }, 'displayName'],
   [{ displayName: 'x'.repeat(201) }, 'displayName'],

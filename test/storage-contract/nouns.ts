@@ -75,6 +75,7 @@ export function newChannel(given: Partial<Channel> = {}): Channel {
     email: 'ada@contoso.example',
     displayName: null,
     sharedMailbox: null,
+    aliases: [],
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId: 'client',
     auth: { state: 'connected', fault: null, since: at },

@@ -195,6 +195,7 @@ export async function addChannel(
     email: 'ada@contoso.example',
     displayName: 'Ada Lovelace',
     sharedMailbox: null,
+    aliases: [],
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId,
     access: { imap: { state: 'ok', fault: null }, smtp: { state: 'ok', fault: null } },
