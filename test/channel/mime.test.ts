@@ -76,6 +76,7 @@ const hostile = fc.oneof(
 const address = fc.oneof(
   fc.constant('customer@outside.example'),
   hostile.map(text => `${text}@outside.example`),
+  hostile.map(text => `ada@${text}.example`),
 )
 const addresses = fc.array(fc.record({ address, name: hostile }, { requiredKeys: ['address'] }), {
   maxLength: 3,
@@ -105,7 +106,7 @@ const documents = fc.record(
       }),
       { maxLength: 2 },
     ),
-    automatic: fc.boolean(),
+    automatic: fc.constantFrom(false, true, 'reply'),
   },
   { requiredKeys: ['to', 'text'] },
 )
