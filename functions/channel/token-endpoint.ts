@@ -112,16 +112,27 @@ async function post(url: string, form: Record<string, string>): Promise<Answer> 
       redirect: 'error',
       signal: AbortSignal.timeout(tokenTimeoutMs),
     })
-    const seconds = Number(response.headers.get('retry-after'))
     return {
       ok: response.ok,
       status: response.status,
       body: await response.json().catch(() => null),
-      retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1000 : undefined,
+      retryAfterMs: askedWaitMs(response.headers),
     }
   } catch (cause) {
     throw new PostroomError('provider_unreachable', { cause, evidence: 'no answer from the token endpoint' })
   }
+}
+
+/**
+ * RFC 9110 10.2.3: `Retry-After` is seconds, or a date. A date counts from the answer's own `Date`, so that a
+ * clock of ours that is wrong lengthens no wait.
+ */
+function askedWaitMs(headers: Headers): number | undefined {
+  const asked = headers.get('retry-after') ?? ''
+  const waitMs = /^\d+$/.test(asked)
+    ? Number(asked) * 1000
+    : Date.parse(asked) - Date.parse(headers.get('date') ?? '')
+  return Number.isFinite(waitMs) && waitMs > 0 ? waitMs : undefined
 }
 
 function refusal({ status, body, retryAfterMs }: Answer, exchanging: boolean): PostroomError {

@@ -178,6 +178,19 @@ test('429 says how long to wait', async () => {
   })
 })
 
+test('a wait said as a date counts from the date of the answer, and one in the past is none', async () => {
+  const endpoint = await startTokenEndpoint()
+  const date = 'Sun, 06 Nov 1994 08:49:37 GMT'
+  for (const [asked, retryAfterMs] of [
+    ['Sun, 06 Nov 1994 08:51:37 GMT', 120_000],
+    ['Sun, 06 Nov 1994 08:00:00 GMT', undefined],
+    ['soon', undefined],
+  ] as const) {
+    endpoint.script.push({ status: 429, body: {}, headers: { date, 'retry-after': asked } })
+    expect((await thrownBy(() => refresh(endpoint))).retryAfterMs).toBe(retryAfterMs)
+  }
+})
+
 test('evidence names status, error and number, and nothing of the description', async () => {
   const endpoint = await startTokenEndpoint()
   endpoint.script.push(refusal(400, 'invalid_grant', 700082))
