@@ -26,6 +26,10 @@ const byEntraNumber: Record<string, FaultCode> = {
   50020: 'account_not_in_tenant',
   50034: 'account_not_in_tenant',
   50194: 'app_misconfigured',
+  70001: 'app_misconfigured',
+  90002: 'app_misconfigured',
+  650052: 'app_misconfigured',
+  650057: 'app_misconfigured',
   700016: 'app_misconfigured',
   7000112: 'app_misconfigured',
 }
