@@ -15,7 +15,9 @@ export async function missedMails(
   cursor: Cursor,
   { channel, folder, session, services }: FolderWork,
 ): Promise<MailHead[]> {
-  const since = Math.max(Date.parse(channel.fetchSince), services.now() - auditMs)
+  const sinceMs = Math.max(Date.parse(channel.fetchSince), services.now() - auditMs)
+  // INTERNALDATE has no fractions of seconds: a mail of this very second would seem to have come before it.
+  const since = Math.floor(sinceMs / 1000) * 1000
   const range = { from: Math.max(1, cursor.lastUid - auditUids + 1), to: cursor.lastUid, limit: auditUids }
   const listed = (await session.heads(range)).filter(({ receivedAt }) => receivedAt.getTime() >= since)
   if (listed.length === 0) return []
