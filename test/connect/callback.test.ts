@@ -152,6 +152,17 @@ test.each([
   },
 )
 
+test('an administrator’s answer is a page and changes nothing, whatever tenant it names', async () => {
+  await begin()
+  const before = await storedItems(bench)
+  const answer = new URL(callback.origin + callback.pathname)
+  answer.search = new URLSearchParams({ admin_consent: 'True', tenant: 'made-up', state: 'admin' }).toString()
+  const page = await ada.finish(answer)
+  expect(page.body).toContain('Approved for your organization')
+  expect(page.body).not.toContain('made-up')
+  expect(await storedItems(bench)).toEqual(before)
+})
+
 test('a code is not redeemed for an answer that names another issuer', async () => {
   const endpoint = await startTokenEndpoint()
   const { microsoft, ...others } = mailboxes.providers
