@@ -73,7 +73,7 @@ function buildServices(): ApiServices {
     loopBrake: openLoopBrake({ main, now }),
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
-    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
     ...webhookPosting(),

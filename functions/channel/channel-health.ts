@@ -78,8 +78,6 @@ export const healthFields = {
   reminders: z.int().default(0),
   /** When `schedule` looks at the channel by itself: for a reminder, or because nothing is fetched. */
   wakeAt: z.string().nullable().default(null),
-  /** Hashes of the reconnect links given out (reconnect-link.ts). */
-  reconnectLinks: z.array(z.object({ hash: z.string(), expiresAt: z.string() })).default([]),
   /** Counts changes of all this, so that of two at the same time one looks again. */
   revision: z.int().default(0),
 }
@@ -92,7 +90,6 @@ export const untroubled = {
   isOverdueTold: false,
   reminders: 0,
   wakeAt: null,
-  reconnectLinks: [],
 }
 
 /** Moved by time-outs, throttles and outages; never a reason to prompt anybody. */

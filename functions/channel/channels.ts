@@ -156,7 +156,6 @@ export const channelDocumentSchema = channelSchema
     isOverdueTold: true,
     reminders: true,
     wakeAt: true,
-    reconnectLinks: true,
     revision: true,
   })
   .extend({

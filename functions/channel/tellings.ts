@@ -1,19 +1,15 @@
 /** Turns what was decided about a channel into the event an app reads: what happened, why, who must act, and by which link. */
 
-import { type Channel, type Channels, presentChannel } from './channels.ts'
+import { type Channel, presentChannel } from './channels.ts'
 import type { Events, EventType } from './events.ts'
 import { type Fault, type FaultCode, faults } from './faults.ts'
-import { newReconnectLink } from './reconnect-link.ts'
+import { openReconnectLinks, type ReconnectLinkServices } from './reconnect-link.ts'
 
 /** Stored with the change it is about, until it is told. */
 export type Telling = Channel['unannounced'][number] & { type: EventType }
 
-export interface TellingServices {
-  channels: Channels
+export interface TellingServices extends ReconnectLinkServices {
   events: Events
-  /** Origin of the connect pages. */
-  publicUrl: string
-  now(): number
 }
 
 export interface Tellings {
@@ -21,6 +17,7 @@ export interface Tellings {
 }
 
 export function openTellings(services: TellingServices): Tellings {
+  const links = openReconnectLinks(services)
   return {
     async tell(channel, { type, at, reminder }) {
       const fault = faultOf(channel, type)
@@ -34,7 +31,7 @@ export function openTellings(services: TellingServices): Tellings {
           channel: presentChannel(channel),
           ...(fault && { reason: fault.code, actor: fault.actor, summary: fault.summary }),
           ...(fault && settingOf(fault.code)),
-          ...(needsConsent(channel, type) && { reconnectUrl: await newReconnectLink(channel, services) }),
+          ...(needsConsent(channel, type) && { reconnectUrl: await links.create(channel) }),
           ...(reminder && { reminder }),
         },
       })

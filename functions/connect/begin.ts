@@ -1,7 +1,7 @@
 /** The first half: a page that says what will happen, and the way to the provider. */
 
 import { createHash } from 'node:crypto'
-import type { Channel, Channels } from '../channel/channels.ts'
+import type { Channel } from '../channel/channels.ts'
 import {
   type ConnectSession,
   type ConnectSessions,
@@ -13,7 +13,7 @@ import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { hashSecret, randomSecret } from '../channel/identifiers.ts'
 import type { OAuthApps } from '../channel/oauth-apps.ts'
 import { type Providers, providerOf, tenantUrl } from '../channel/provider.ts'
-import { channelOfLink, isReconnectTicket } from '../channel/reconnect-link.ts'
+import { isReconnectTicket, type ReconnectLinks } from '../channel/reconnect-link.ts'
 import type { Seal } from '../channel/seal.ts'
 import type { Table } from '../channel/table.ts'
 import { connectPage } from './connect-page.ts'
@@ -23,7 +23,7 @@ import { keepVerifier } from './verifier.ts'
 
 export interface BeginServices {
   sessions: ConnectSessions
-  channels: Channels
+  links: ReconnectLinks
   secrets: Table
   seal: Seal
   apps: OAuthApps
@@ -51,7 +51,7 @@ export function redirectUri(publicUrl: string, provider: string): string {
 export async function showConnectPage(request: HttpRequest, services: BeginServices): Promise<HttpAnswer> {
   const { sessionId, secret } = splitTicket(request.pathParameters?.ticket ?? '')
   const session = isReconnectTicket(sessionId)
-    ? reconnectSession(await channelOfLink(sessionId, secret, services), services)
+    ? reconnectSession(await services.links.channelOf(sessionId, secret), services)
     : await openSession(request, services)
   const entry = providerOf(services.providers, session.provider)
   return connectPage({
@@ -116,7 +116,7 @@ export async function startConsent(request: HttpRequest, services: BeginServices
 async function sessionToStart(request: HttpRequest, services: BeginServices): Promise<ConnectSession> {
   const { sessionId, secret } = splitTicket(request.pathParameters?.ticket ?? '')
   if (!isReconnectTicket(sessionId)) return openSession(request, services)
-  const channel = await channelOfLink(sessionId, secret, services)
+  const channel = await services.links.channelOf(sessionId, secret)
   // Before anything is stored: whoever has not seen the page makes no sessions.
   if (browserSecret(request) === undefined) throw new PostroomError('browser_mismatch')
   const session = reconnectSession(channel, services)

@@ -11,6 +11,7 @@ import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { RecheckServices } from '../channel/recheck.ts'
+import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { findRoute } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { type BeginServices, showConnectPage, startConsent } from './begin.ts'
@@ -39,11 +40,13 @@ function buildServices(): ConnectServices {
   const events = eventLog(main)
   const { secrets, seal, apps, grants, tokens, providers } = secretServices({ main, events })
   const channels = openChannels({ main })
+  const publicUrl = readEnvironment('publicUrl')
   return {
     sessions: openConnectSessions({ main, now }),
     channels,
+    links: openReconnectLinks({ main, channels, publicUrl, now }),
     slots: openSlots({ main }),
-    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: openHealth({ main, channels, events, publicUrl, now }),
     queues: queues(),
     secrets,
     seal,
@@ -53,7 +56,7 @@ function buildServices(): ConnectServices {
     identities: openIdentities({ main }),
     providers,
     appName: readOptional('appName'),
-    publicUrl: readEnvironment('publicUrl'),
+    publicUrl,
     tokenRules: { accountClaim: readOptional('accountClaim'), operatorScope: readOptional('operatorScope') },
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     now,

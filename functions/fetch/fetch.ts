@@ -75,7 +75,7 @@ function buildServices(): FetchServices {
     cursors: openCursors({ main }),
     imap: { glance, open: openImapSession },
     memory: openMemory(memoryLimitBytes),
-    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     now,
   }
 }

@@ -58,7 +58,7 @@ function buildServices(): ScheduleServices {
     outbox: openOutbox({ main }),
     channels,
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     breaker: openAppBreaker({ main, events, now }),
     keepAlive: openKeepAlive({ main, channels, now }),
     webhooks: openWebhooks({ main }),

@@ -47,7 +47,7 @@ function buildServices(): SendServices {
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
     loopBrake: openLoopBrake({ main, now }),
-    health: openHealth({ channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
     async bury(record, code) {
       await sqs.send(
         new SendMessageCommand({

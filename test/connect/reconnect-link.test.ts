@@ -101,6 +101,22 @@ test('once the channel is connected again, it is not known any more', async () =
   expect(codeOnPage(await openBrowser(bench).show(link))).toBe('ticket_invalid')
 })
 
+/** Links were once a list in the channel's item, and of two writers one lost its own. */
+test('of prompts that are told at the same moment, every link works', async () => {
+  await promptedLink()
+  const urls = await Promise.all(Array.from({ length: 20 }, async () => bench.links.create(await latest())))
+  for (const url of urls) {
+    const ticket = new URL(url).pathname.slice('/connect/'.length)
+    expect((await openBrowser(bench).show({ id: '', ticket })).statusCode).toBe(200)
+  }
+})
+
+test('a link of an earlier trouble leads nowhere while the channel works', async () => {
+  const link = await promptedLink()
+  await bench.health.proven(await latest(), { auth: { state: 'connected', fault: null, since: '' } })
+  expect(codeOnPage(await openBrowser(bench).show(link))).toBe('ticket_invalid')
+})
+
 test('a made-up link, that of another channel, and that of a channel that was given up are not known', async () => {
   const link = await promptedLink()
   const other = await connectAs('grace')

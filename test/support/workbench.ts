@@ -21,6 +21,7 @@ import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
 import type { PollBatch, Queues } from '../../functions/channel/queues.ts'
+import { openReconnectLinks } from '../../functions/channel/reconnect-link.ts'
 import { openSeal } from '../../functions/channel/seal.ts'
 import { openSentFolder } from '../../functions/channel/sent-folder.ts'
 import { openSlots } from '../../functions/channel/slots.ts'
@@ -156,7 +157,8 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     identities: openIdentities({ main }),
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ channels, events, publicUrl, now }),
+    links: openReconnectLinks({ main, channels, publicUrl, now }),
+    health: openHealth({ main, channels, events, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
