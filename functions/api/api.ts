@@ -2,6 +2,7 @@
 
 import type { AcceptServices } from '../channel/accept.ts'
 import type { ActivationServices } from '../channel/activation.ts'
+import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
 import {
@@ -40,6 +41,7 @@ import { webhookRoutes } from './webhook-routes.ts'
 
 export interface ApiServices extends AcceptServices, ActivationServices, WebhookRequestServices {
   events: Events
+  breaker: AppBreaker
   webhooks: Webhooks
   deliveries: Deliveries
   publicUrl: string
@@ -65,6 +67,7 @@ function buildServices(): ApiServices {
   return {
     channels,
     events,
+    breaker: openAppBreaker({ main, events, now }),
     mail,
     sessions: openConnectSessions({ main, now }),
     messages: openMessages({ main, mail }),

@@ -2,9 +2,14 @@
 
 import { z } from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
-import { channelDocumentSchema, channelSettingsSchema, presentChannel } from '../channel/channels.ts'
+import {
+  type Channel,
+  channelDocumentSchema,
+  channelSettingsSchema,
+  presentChannel,
+} from '../channel/channels.ts'
 import { PostroomError } from '../channel/faults.ts'
-import { json } from '../channel/http.ts'
+import { type HttpAnswer, json } from '../channel/http.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
 import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
@@ -17,6 +22,11 @@ const listQuery = z.strictObject({
   cursor: cursorSchema.optional(),
   limit: limitSchema,
 })
+
+async function shown(channel: Channel, { breaker }: ApiServices): Promise<HttpAnswer> {
+  const [asSeen = channel] = await breaker.shown([channel])
+  return json(200, presentChannel(asSeen))
+}
 
 export const channelRoutes = [
   route(
@@ -32,7 +42,8 @@ export const channelRoutes = [
     async ({ query, services }) => {
       const { accountId, cursor, limit } = query
       const page = await services.channels.list(accountId ?? null, { after: cursor, limit })
-      return json(200, { channels: page.items.map(presentChannel), cursor: writeCursor(page.after) })
+      const shown = await services.breaker.shown(page.items)
+      return json(200, { channels: shown.map(presentChannel), cursor: writeCursor(page.after) })
     },
   ),
 
@@ -45,8 +56,7 @@ export const channelRoutes = [
       answer: { status: 200, body: channelDocumentSchema },
       faults: ['channel_not_found'],
     },
-    async ({ parameters, services }) =>
-      json(200, presentChannel(await services.channels.get(parameters.id ?? ''))),
+    async ({ parameters, services }) => shown(await services.channels.get(parameters.id ?? ''), services),
   ),
 
   route(
@@ -62,9 +72,9 @@ export const channelRoutes = [
     async ({ parameters, body, services }) => {
       const channel = await services.channels.get(parameters.id ?? '')
       if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
-      if (Object.keys(body).length === 0) return json(200, presentChannel(channel))
+      if (Object.keys(body).length === 0) return shown(channel, services)
       const changed = await services.channels.change(channel.id, body)
-      return json(200, presentChannel(changed ?? channel))
+      return shown(changed ?? channel, services)
     },
   ),
 

@@ -2,12 +2,13 @@
  * Stands before the token endpoint: an OAuth app that the provider refuses (an expired client secret, say) is one
  * trouble of the operator's, and not a thousand broken mailboxes. While it lasts, nobody calls the endpoint but
  * one trial at a time, at growing intervals; the first trial that gets past the app's credentials ends it.
- * Mailboxes whose access token is still good go on meanwhile.
+ * Mailboxes whose access token is still good go on meanwhile. A sign-in is always tried, since a person waits for it,
+ * and its exchange of the code shows the same as a trial.
  */
 
 import { z } from 'zod'
 import type { Channel } from './channels.ts'
-import type { Events } from './events.ts'
+import { type Events, operatorAccount } from './events.ts'
 import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'
 import { errorForLog, log } from './log.ts'
 import { type Item, readItem, type Table } from './table.ts'
@@ -23,13 +24,25 @@ export interface Admission {
   trialOf: OpenBreaker | null
 }
 
+/** What stands behind an OAuth app: a channel, or a sign-in that may become one. */
+type Behind = Pick<Channel, 'accountId' | 'provider' | 'clientId' | 'identity'>
+
 export interface AppBreaker {
   /** @throws PostroomError the app's fault, with the time until the next trial, while the app is refused */
-  admit(channel: Channel): Promise<Admission>
+  admit(channel: Behind): Promise<Admission>
   /** The provider refused the app itself. @throws PostroomError always: the app's fault */
-  refused(channel: Channel, admission: Admission, error: PostroomError): Promise<never>
+  refused(channel: Behind, admission: Admission, error: PostroomError): Promise<never>
   /** The provider looked past the app's credentials, whatever it then said of the grant. */
   accepted(admission: Admission): Promise<void>
+  /** A sign-in's code was exchanged: the provider takes the app, also in the organization that signed in. */
+  codeTaken(signIn: Behind): Promise<void>
+  /** A sign-in's code was not exchanged; whether that is the app's fault, `error` says. */
+  codeRefused(signIn: Omit<Behind, 'identity'>, error: PostroomError): Promise<void>
+  /**
+   * The channels as an app shall see them: `auth` is `app_fault` while their OAuth app is refused, though nothing of it
+   * is stored with them. A reconnect or a setting that is needed in any case stays what it is.
+   */
+  shown(channels: Channel[]): Promise<Channel[]>
   /** Apps that work again, but whose waiting mail was not rung for yet. */
   recovered(): Promise<(OpenBreaker & { waitsUntilMs: number })[]>
   /** Their waiting mail was rung for. */
@@ -78,9 +91,14 @@ const breakerKey = ({ provider, clientId, tenantId }: Scope) => ({
 })
 
 /** The breakers a channel stands behind. */
-function scopesOf({ provider, clientId, identity }: Channel): Scope[] {
+function scopesOf({ provider, clientId, identity }: Omit<Behind, 'accountId'>): Scope[] {
   const app = { provider, clientId, tenantId: null }
   return identity.tid === undefined ? [app] : [app, { ...app, tenantId: identity.tid }]
+}
+
+/** Whoever must act in any case, the owner or an administrator, is named before the operator. */
+function isShownByApp({ auth, disconnectedAt }: Channel): boolean {
+  return auth.state === 'connected' && disconnectedAt === null
 }
 
 export interface BreakerServices {
@@ -104,7 +122,7 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
   }
 
   /** What holds this channel back, if anything does. */
-  async function openFor(channel: Channel): Promise<OpenBreaker | undefined> {
+  async function openFor(channel: Behind): Promise<OpenBreaker | undefined> {
     const breakers = await Promise.all(
       scopesOf(channel).map(scope => {
         const known = seen.get(breakerKey(scope).sk)
@@ -114,22 +132,32 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
     return breakers.find(breaker => breaker?.isOpen)
   }
 
-  /** The app's fault for one more channel; its account is told once an episode. */
-  async function faultFor(channel: Channel, breaker: OpenBreaker, cause?: unknown): Promise<PostroomError> {
-    const { fault, provider, clientId, tenantId, since, nextTrialAtMs } = breaker
+  /** The app's fault for one more channel; its account is told once an episode, and so is the operator. */
+  async function faultFor(
+    { accountId }: Pick<Behind, 'accountId'>,
+    breaker: OpenBreaker,
+    cause?: unknown,
+  ): Promise<PostroomError> {
+    const { fault, nextTrialAtMs } = breaker
     const waitMs = Math.max(0, nextTrialAtMs - now()) + Math.random() * spreadMs
     const error = new PostroomError(fault.code, {
       cause,
       evidence: fault.evidence ?? undefined,
       retryAfterMs: Math.ceil(waitMs),
     })
+    for (const account of [operatorAccount, accountId]) await tell(account, breaker, error)
+    return error
+  }
+
+  async function tell(accountId: string, breaker: OpenBreaker, error: PostroomError): Promise<void> {
+    const { provider, clientId, tenantId, since } = breaker
     const episode = `${breakerKey(breaker).sk} ${since}`
-    const telling = `${channel.accountId} ${episode}`
-    if (told.has(telling)) return error
+    const telling = `${accountId} ${episode}`
+    if (told.has(telling)) return
     try {
       await events.announce({
         type: 'app.fault',
-        accountId: channel.accountId,
+        accountId,
         channelId: null,
         occurredAt: since,
         subject: episode,
@@ -138,9 +166,8 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
       told.add(telling)
     } catch (thrown) {
       // The next one to be refused tells it.
-      log({ event: 'app_fault_untold', accountId: channel.accountId, ...errorForLog(thrown) })
+      log({ event: 'app_fault_untold', accountId, ...errorForLog(thrown) })
     }
-    return error
   }
 
   async function open(scope: Scope, error: PostroomError): Promise<OpenBreaker | undefined> {
@@ -216,6 +243,40 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
 
     async accepted({ trialOf }) {
       if (trialOf) await close(trialOf)
+    },
+
+    async codeTaken(signIn) {
+      for (const scope of scopesOf(signIn)) {
+        const breaker = await look(scope)
+        if (breaker?.isOpen) await close(breaker)
+      }
+    },
+
+    async codeRefused(signIn, error) {
+      // Which organization has refused the app, a code does not say.
+      if (error.code !== 'app_credentials_refused') return
+      const breaker = await open(
+        { provider: signIn.provider, clientId: signIn.clientId, tenantId: null },
+        error,
+      )
+      if (breaker) await faultFor(signIn, breaker, error)
+    },
+
+    async shown(channels) {
+      const working = channels.filter(isShownByApp)
+      const items = await main.getMany(working.flatMap(scopesOf).map(breakerKey))
+      const open = items
+        .filter(item => item !== undefined)
+        .map(item => readItem(breakerSchema, item))
+        .filter(({ isOpen }) => isOpen)
+      const refusals = new Map(open.map(breaker => [breakerKey(breaker).sk, breaker]))
+      return channels.map(channel => {
+        const [refusal] = scopesOf(channel).flatMap(scope => refusals.get(breakerKey(scope).sk) ?? [])
+        if (!refusal || !isShownByApp(channel)) return channel
+        const { code, evidence } = refusal.fault
+        const fault = describeFault(new PostroomError(code, { evidence: evidence ?? undefined }))
+        return { ...channel, auth: { state: 'app_fault', fault, since: refusal.since } }
+      })
     },
 
     async recovered() {

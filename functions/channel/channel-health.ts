@@ -12,7 +12,11 @@ export const faultSchema = z.object({
 
 /** Moved only by proof: a server's refusal with a fresh token, or the token endpoint's verdict. */
 const authSchema = z.object({
-  state: z.enum(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault']),
+  state: z
+    .enum(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault'])
+    .describe(
+      'Who must act: nobody; the owner, by signing in again; an administrator of the owner’s organization; or the operator, since the provider refuses the OAuth app itself. A channel whose owner or administrator must act shows that first.',
+    ),
   fault: faultSchema.nullable(),
   since: z.string(),
 })

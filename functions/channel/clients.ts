@@ -87,20 +87,16 @@ export function secretServices({ main, events }: { main: Table; events: Events }
     now,
   })
   const grants = openGrants({ secrets, seal, now })
+  const breaker = openAppBreaker({ main, events, now })
   const known = providers()
   return {
     secrets,
     seal,
     apps,
     grants,
+    breaker,
     providers: known,
-    tokens: openTokens({
-      grants,
-      apps,
-      providers: known,
-      breaker: openAppBreaker({ main, events, now }),
-      now,
-    }),
+    tokens: openTokens({ grants, apps, providers: known, breaker, now }),
   }
 }
 

@@ -12,6 +12,9 @@ const refusalSchema = z.object({
   error_subtype: z.string().optional(),
 })
 
+/** OAuth errors that are about the client itself, whatever it asks for (RFC 6749 5.2; the last two are Google's). */
+const clientErrors = ['invalid_client', 'unauthorized_client', 'deleted_client', 'disabled_client']
+
 /** OAuth errors that are about this one grant (RFC 6749 5.2, OpenID Connect Core 3.1.2.6). */
 const grantErrors = ['invalid_grant', 'interaction_required', 'consent_required', 'login_required']
 
@@ -40,10 +43,7 @@ export const tokenAnswers: readonly AnswerRow[] = [
   // Our own registration, for every mailbox alike.
   {
     status: [
-      'invalid_client',
-      'unauthorized_client',
-      'deleted_client',
-      'disabled_client',
+      ...clientErrors,
       'invalid_scope',
       'invalid_resource',
       'invalid_request',
@@ -123,8 +123,12 @@ export function tokenRefusal(status: number, body: unknown, exchanging: boolean)
   }
 }
 
-/** There is no grant yet that could have ended: what is refused is the code. */
+/**
+ * There is no grant yet that could have ended: what is refused is the code. It came through a browser, so a request that
+ * is refused for it must not hold back the app's mailboxes: only what is said of the client itself may.
+ */
 function atExchange(known: FaultCode | undefined, error: string): FaultCode {
+  if (known === 'app_credentials_refused' && !clientErrors.includes(error)) return 'app_misconfigured'
   if (known === 'grant_blocked_by_policy') return 'sign_in_blocked_by_policy'
   if (known && faults[known].action !== 'reconnect') return known
   return known || error === 'invalid_grant' ? 'code_refused' : 'provider_unreachable'

@@ -1,8 +1,9 @@
 /** The second half: the provider's answer is checked from every side, then becomes a channel or waits for the app's word. */
 
+import type { AppBreaker } from '../channel/app-breaker.ts'
 import { loginCandidates } from '../channel/candidates.ts'
 import type { Candidate, ConnectSession } from '../channel/connect-sessions.ts'
-import { PostroomError } from '../channel/faults.ts'
+import { asPostroomError, PostroomError } from '../channel/faults.ts'
 import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { verifyIdToken } from '../channel/id-token.ts'
 import { randomId } from '../channel/identifiers.ts'
@@ -18,7 +19,7 @@ import { consentRefusal } from './consent-refusal.ts'
 import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
 import { takeVerifier } from './verifier.ts'
 
-export type CallbackServices = BeginServices & CheckServices
+export type CallbackServices = BeginServices & CheckServices & { breaker: AppBreaker }
 
 /**
  * Until the state is consumed, whatever is wrong changes nothing and is thrown. From then on the session
@@ -72,7 +73,7 @@ async function verifySignIn(
   request: HttpRequest,
   services: CallbackServices,
 ): Promise<Candidate> {
-  const { apps, providers, publicUrl, now } = services
+  const { apps, breaker, providers, publicUrl, now } = services
   const query = request.queryStringParameters ?? {}
   const entry = providerOf(providers, session.provider)
   const app = await apps.get(session.provider)
@@ -84,19 +85,25 @@ async function verifySignIn(
   const verifier = await takeVerifier(session, query.state ?? '', services)
   if (!verifier) throw new PostroomError('state_used')
 
+  const { accountId, provider } = session
+  const { clientId } = app
   const answer = await redeemCode(
     { entry, app, tenantId: null },
     {
       code: query.code,
       codeVerifier: verifier.codeVerifier,
-      redirectUri: redirectUri(publicUrl, session.provider),
+      redirectUri: redirectUri(publicUrl, provider),
     },
-  )
+  ).catch(async thrown => {
+    await breaker.codeRefused({ accountId, provider, clientId }, asPostroomError(thrown))
+    throw thrown
+  })
   if (answer.idToken === null) throw new PostroomError('id_token_missing')
   const claims = await verifyIdToken(answer.idToken, { entry, app, nonce: verifier.nonce, now: now() })
   requireMailScopes(entry, answer.scope, 'scope_missing')
 
   const identity = identityOf(entry, claims)
+  await breaker.codeTaken({ accountId, provider, clientId, identity })
   const channelId = channelIdOf(
     session.accountId,
     session.provider,
@@ -127,7 +134,7 @@ async function verifySignIn(
     displayName: typeof claims.name === 'string' && claims.name.trim() !== '' ? claims.name.trim() : null,
     // A shared mailbox is opened under its own address, but sent from with the delegate's own login.
     login: { imap: session.sharedMailbox ?? login, smtp: login },
-    clientId: app.clientId,
+    clientId,
     candidates: loginCandidates(entry, claims, { known: {}, sharedMailbox: session.sharedMailbox }),
     access: null,
   }

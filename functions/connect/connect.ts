@@ -38,7 +38,7 @@ function buildServices(): ConnectServices {
   const main = mainTable()
   const now = Date.now
   const events = eventLog(main)
-  const { secrets, seal, apps, grants, tokens, providers } = secretServices({ main, events })
+  const { secrets, seal, apps, grants, tokens, breaker, providers } = secretServices({ main, events })
   const channels = openChannels({ main })
   const publicUrl = readEnvironment('publicUrl')
   return {
@@ -53,6 +53,7 @@ function buildServices(): ConnectServices {
     apps,
     grants,
     tokens,
+    breaker,
     identities: openIdentities({ main }),
     providers,
     appName: readOptional('appName'),
