@@ -10,13 +10,13 @@ import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
 import type { FunctionFolder } from './privileges.ts'
+import { timeoutSeconds } from './timeouts.ts'
 
 export interface PostroomFunctionProps {
   /** Folder under functions/; its handler is `functions/<folder>/<folder>.ts`. */
   folder: FunctionFolder
   /** All that it may do, besides writing its log and its traces. */
   may: PolicyStatement[]
-  timeoutSeconds: number
   memoryMegabytes: number
   environment: Partial<Record<EnvironmentName, string>>
   /** File of the folder that runs in worker threads, without its ending: it gets a bundle of its own, beside the function's. */
@@ -44,7 +44,7 @@ export class PostroomFunction extends NodejsFunction {
       depsLockFilePath: fileURLToPath(new URL('../package-lock.json', import.meta.url)),
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      timeout: Duration.seconds(props.timeoutSeconds),
+      timeout: Duration.seconds(timeoutSeconds[props.folder]),
       memorySize: props.memoryMegabytes,
       environment: Object.fromEntries(
         Object.entries(props.environment).map(([name, value]) => [

@@ -2,7 +2,7 @@
 
 import { PostroomError } from './faults.ts'
 
-/** Names by function stand in infra/postroom-stack.ts; values come from the template, on AWS and locally alike. */
+/** Names by function stand in infra/functions.ts; values come from the template, on AWS and locally alike. */
 export const environmentNames = {
   mainTable: 'MAIN_TABLE',
   secretsTable: 'SECRETS_TABLE',

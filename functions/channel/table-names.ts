@@ -1,4 +1,4 @@
-/** Names of the attributes and indexes that the tables in infra/data-stack.ts are made with. */
+/** Names of the attributes and indexes that the tables in infra/postroom-data.ts are made with. */
 
 /** Key attributes of both tables. Every key is a string. */
 export const keyNames = {

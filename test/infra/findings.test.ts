@@ -16,6 +16,12 @@ interface Finding {
   on: string
 }
 
+/** Without the stack, and without the id that makes a construct as good as its stack (infra/stacks.ts). */
+function pathInSystem(constructPath: string): string {
+  const [, ...steps] = constructPath.split('/')
+  return steps.filter(step => step !== 'Default').join('/')
+}
+
 interface Report {
   pluginReports: {
     violations: { ruleName: string; violatingConstructs: { constructPath: string }[] }[]
@@ -35,7 +41,7 @@ async function findings(): Promise<Finding[]> {
       .flatMap(({ ruleName, violatingConstructs }) =>
         violatingConstructs.map(({ constructPath }) => ({
           rule: ruleName,
-          on: constructPath.slice(constructPath.indexOf('/') + 1),
+          on: pathInSystem(constructPath),
         })),
       )
   } finally {

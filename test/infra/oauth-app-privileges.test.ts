@@ -1,24 +1,16 @@
 /** An OAuth app without a client secret: the functions may sign with its key or identify as their role, and no more. */
 
-import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
-import { readConfiguration } from '../../infra/configuration.ts'
-import { DataStack } from '../../infra/data-stack.ts'
-import { PostroomStack } from '../../infra/postroom-stack.ts'
+import { buildApp } from './synthesized.ts'
 
 const keyArn = 'arn:aws:kms:eu-west-1:111122223333:key/client'
 
 /** The system as an owner configured it; no code is bundled, only what it may do is looked at. */
-const template = (() => {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } })
-  const configuration = readConfiguration({
-    clientKeyArns: [keyArn],
-    federatedAudiences: ['api://AzureADTokenExchange'],
-  })
-  const data = new DataStack(app, 'Data', {})
-  return Template.fromStack(new PostroomStack(app, 'System', { data, configuration }))
-})()
+const { system } = buildApp({
+  configuration: { clientKeyArns: [keyArn], federatedAudiences: ['api://AzureADTokenExchange'] },
+})
+const template = Template.fromStack(system)
 
 interface Policy {
   Properties: { PolicyDocument: { Statement: Record<string, unknown>[] } }

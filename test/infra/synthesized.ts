@@ -3,8 +3,7 @@
 import { App } from 'aws-cdk-lib'
 import cdk from '../../cdk.json' with { type: 'json' }
 import { readConfiguration } from '../../infra/configuration.ts'
-import { DataStack } from '../../infra/data-stack.ts'
-import { PostroomStack } from '../../infra/postroom-stack.ts'
+import { makeStacks } from '../../infra/stacks.ts'
 
 export function buildApp({ outdir, configuration = {} }: { outdir?: string; configuration?: object } = {}) {
   const app = new App({
@@ -12,10 +11,5 @@ export function buildApp({ outdir, configuration = {} }: { outdir?: string; conf
     analyticsReporting: false,
     context: { ...cdk.context, 'aws:cdk:bundling-stacks': [] },
   })
-  const data = new DataStack(app, 'PostroomData', { terminationProtection: true })
-  const system = new PostroomStack(app, 'Postroom', {
-    data,
-    configuration: readConfiguration(configuration),
-  })
-  return { app, data, system }
+  return { app, ...makeStacks(app, readConfiguration(configuration)) }
 }

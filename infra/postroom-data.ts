@@ -1,16 +1,19 @@
-/** What must survive: tables, mail, the key that wraps token keys, the OAuth apps' credentials. */
+/**
+ * What must survive: tables, mail, the key that wraps token keys, the OAuth apps' credentials. All of it is retained
+ * when its stack is removed; what uses it (postroom.ts) may be taken away and made anew.
+ */
 
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
-import type { Construct } from 'constructs'
+import { Construct } from 'constructs'
 import { indexNames, keyNames } from '../functions/channel/table-names.ts'
 
 const string = (name: string) => ({ name, type: AttributeType.STRING })
 
-export class DataStack extends Stack {
+export class PostroomData extends Construct {
   readonly main: TableV2
   readonly secrets: TableV2
   readonly mail: Bucket
@@ -18,8 +21,8 @@ export class DataStack extends Stack {
   readonly webhookKey: Key
   readonly oauthApps: Secret
 
-  constructor(scope: Construct, id: string, props: StackProps) {
-    super(scope, id, props)
+  constructor(scope: Construct, id: string) {
+    super(scope, id)
 
     const tableDefaults = {
       partitionKey: string(keyNames.partition),

@@ -1,0 +1,170 @@
+/** The six functions, each with what it may do, what it is told, and what calls it. HTTP stands in http-api.ts. */
+
+import { Aws, Duration } from 'aws-cdk-lib'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { EventSourceMapping, type IFunction } from 'aws-cdk-lib/aws-lambda'
+import { Schedule, ScheduleExpression } from 'aws-cdk-lib/aws-scheduler'
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets'
+import type { Queue } from 'aws-cdk-lib/aws-sqs'
+import type { Construct } from 'constructs'
+import type { PostroomConfiguration } from './configuration.ts'
+import type { PostroomData } from './postroom-data.ts'
+import { PostroomFunction } from './postroom-function.ts'
+import { type FunctionFolder, privileges } from './privileges.ts'
+import type { Queues } from './queues.ts'
+
+export type Functions = Record<FunctionFolder, PostroomFunction>
+
+export interface FunctionsProps {
+  data: PostroomData
+  queues: Queues
+  /** Origin of connect pages and API. */
+  publicUrl: string
+  configuration: PostroomConfiguration
+}
+
+export function makeFunctions(scope: Construct, props: FunctionsProps): Functions {
+  const { data, publicUrl, configuration } = props
+  const { events, outbound, poll, notifications } = props.queues
+
+  const may = privileges({
+    ...data,
+    events,
+    outbound: outbound.main,
+    outboundDeadLetters: outbound.deadLetters,
+    poll: poll.main,
+    notifications: notifications.main,
+    clientKeyArns: configuration.clientKeyArns,
+    federatedAudiences: configuration.federatedAudiences,
+  })
+
+  const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
+  const announcing = { eventsTopicArn: events.topicArn }
+  const providers = { providers: JSON.stringify(configuration.providers) }
+  const tokens = {
+    secretsTable: data.secrets.tableName,
+    tokenKeyArn: data.tokenKey.keyArn,
+    oauthAppsSecretArn: data.oauthApps.secretArn,
+    ...providers,
+  }
+  const ringing = {
+    outboundQueueUrl: outbound.main.queueUrl,
+    pollQueueUrl: poll.main.queueUrl,
+    notifyQueueUrl: notifications.main.queueUrl,
+  }
+  // Prompts carry a link by which the mailbox's owner reconnects.
+  const prompting = { ...announcing, publicUrl }
+  const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
+  const webhooks = { webhookKeyArn: data.webhookKey.keyArn, webhookEgress: 'public' }
+  const { authentication } = configuration
+  const accounts = authentication.type === 'jwt' && {
+    accountClaim: authentication.accountClaim,
+    ...(authentication.operatorScope && { operatorScope: authentication.operatorScope }),
+  }
+
+  // Mail out.
+  const send = new PostroomFunction(scope, 'Send', {
+    folder: 'send',
+    may: may.send,
+    memoryMegabytes: 512,
+    environment: {
+      ...tables,
+      ...prompting,
+      ...tokens,
+      outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
+    },
+  })
+  readQueue(scope, 'OutboundToSend', { queue: outbound.main, target: send, batchSize: 10 })
+
+  // Mail in.
+  const fetch = new PostroomFunction(scope, 'Fetch', {
+    folder: 'fetch',
+    may: may.fetch,
+    worker: 'parse-worker',
+    memoryMegabytes: 512,
+    environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling },
+  })
+  readQueue(scope, 'PollToFetch', { queue: poll.main, target: fetch, batchSize: 1 })
+
+  const schedule = new PostroomFunction(scope, 'Schedule', {
+    folder: 'schedule',
+    may: may.schedule,
+    memoryMegabytes: 256,
+    environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling },
+  })
+  callEveryMinute(scope, schedule)
+
+  // Events out, to apps that have no queue on AWS.
+  const notify = new PostroomFunction(scope, 'NotifyWebhooks', {
+    folder: 'notify',
+    may: may.notify,
+    memoryMegabytes: 256,
+    environment: { mainTable: tables.mainTable, ...announcing, ...webhooks },
+  })
+  readQueue(scope, 'EventsToNotify', { queue: notifications.main, target: notify, batchSize: 10 })
+
+  // The people and apps that call.
+  const connect = new PostroomFunction(scope, 'Connect', {
+    folder: 'connect',
+    may: may.connect,
+    memoryMegabytes: 512,
+    environment: {
+      ...tables,
+      ...announcing,
+      ...tokens,
+      ...ringing,
+      ...polling,
+      publicUrl,
+      ...accounts,
+      ...(configuration.appName && { appName: configuration.appName }),
+    },
+  })
+  const api = new PostroomFunction(scope, 'Api', {
+    folder: 'api',
+    may: may.api,
+    memoryMegabytes: 512,
+    environment: {
+      ...tables,
+      ...announcing,
+      ...ringing,
+      ...polling,
+      publicUrl,
+      ...accounts,
+      ...webhooks,
+      ...providers,
+      returnUrls: JSON.stringify(configuration.returnUrls),
+    },
+  })
+
+  return { connect, api, send, schedule, fetch, notify }
+}
+
+function readQueue(
+  scope: Construct,
+  id: string,
+  { queue, target, batchSize }: { queue: Queue; target: IFunction; batchSize: number },
+): void {
+  new EventSourceMapping(scope, id, {
+    target,
+    eventSourceArn: queue.queueArn,
+    batchSize,
+    reportBatchItemFailures: true,
+  })
+}
+
+function callEveryMinute(scope: Construct, schedule: IFunction): void {
+  const role = new Role(scope, 'EveryMinuteRole', {
+    assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+      conditions: { StringEquals: { 'aws:SourceAccount': Aws.ACCOUNT_ID } },
+    }),
+  })
+  role.addToPolicy(
+    new PolicyStatement({ actions: ['lambda:InvokeFunction'], resources: [schedule.functionArn] }),
+  )
+  new Schedule(scope, 'EveryMinute', {
+    schedule: ScheduleExpression.rate(Duration.minutes(1)),
+    // CDK would add every version of the function to what the role may invoke.
+    target: new LambdaInvoke(schedule, { retryAttempts: 0, role: role.withoutPolicyUpdates() }),
+    description: 'Finds mailboxes to poll, overdue outbox rows and unannounced events',
+  })
+}

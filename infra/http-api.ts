@@ -1,0 +1,103 @@
+/** The HTTP API: connect pages, which anybody may open, and `/v1`, which asks who calls. */
+
+import { type CfnStage, HttpApi, HttpMethod, HttpRoute } from 'aws-cdk-lib/aws-apigatewayv2'
+import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
+import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import type { Construct } from 'constructs'
+import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
+import type { PostroomConfiguration } from './configuration.ts'
+
+/** The most calls a second, and twice as many at once; more get 429. */
+const callsPerSecond = {
+  /** What a browser brings. */
+  public: 20,
+  /** What talks to a provider while the caller waits: a flood here would be a flood at Microsoft or Google. */
+  provider: 5,
+  api: 200,
+}
+
+/** Neither path nor query nor address: a connect link is a secret, a callback carries a code. */
+const accessLogFields = {
+  time: '$context.requestTime',
+  requestId: '$context.requestId',
+  route: '$context.routeKey',
+  status: '$context.status',
+  milliseconds: '$context.responseLatency',
+  error: '$context.error.message',
+  integrationError: '$context.integrationErrorMessage',
+}
+
+/** Made before the functions, which are told its address; their routes come after (addRoutes). */
+export function makeHttpApi(scope: Construct): HttpApi {
+  return new HttpApi(scope, 'Http', { description: 'Postroom: connect pages and API' })
+}
+
+export interface RoutesProps {
+  connect: IFunction
+  api: IFunction
+  authentication: PostroomConfiguration['authentication']
+}
+
+export function addRoutes(http: HttpApi, { connect, api, authentication }: RoutesProps): void {
+  const authorizer =
+    authentication.type === 'iam'
+      ? new HttpIamAuthorizer()
+      : new HttpJwtAuthorizer('Token', authentication.issuer, { jwtAudience: authentication.audience })
+
+  const toConnect = new HttpLambdaIntegration('ConnectIntegration', connect)
+  http.addRoutes({
+    path: '/connect/{ticket}',
+    methods: [HttpMethod.GET, HttpMethod.POST],
+    integration: toConnect,
+  })
+  http.addRoutes({
+    path: '/oauth/{provider}/callback',
+    methods: [HttpMethod.GET],
+    integration: toConnect,
+  })
+
+  // What an app asks that needs a mailbox's tokens; everything else of /v1 cannot reach them.
+  for (const { method, path } of Object.values(grantEndpoints)) {
+    http.addRoutes({ path, methods: [HttpMethod[method]], integration: toConnect, authorizer })
+  }
+  http.addRoutes({
+    path: '/v1/{proxy+}',
+    methods: [HttpMethod.ANY],
+    integration: new HttpLambdaIntegration('ApiIntegration', api),
+    authorizer,
+  })
+}
+
+/** What the one stage logs, and how many calls it lets through. Comes after the routes. */
+export function logAndLimit(scope: Construct, http: HttpApi): void {
+  const stage = http.defaultStage?.node.defaultChild as CfnStage
+  stage.accessLogSettings = {
+    destinationArn: new LogGroup(scope, 'HttpLogs', { retention: RetentionDays.TWO_WEEKS }).logGroupArn,
+    format: JSON.stringify(accessLogFields),
+  }
+  stage.defaultRouteSettings = {
+    throttlingRateLimit: callsPerSecond.api,
+    throttlingBurstLimit: 2 * callsPerSecond.api,
+  }
+  const limited = {
+    'GET /connect/{ticket}': callsPerSecond.public,
+    'POST /connect/{ticket}': callsPerSecond.public,
+    'GET /oauth/{provider}/callback': callsPerSecond.public,
+    ...Object.fromEntries(
+      Object.values(grantEndpoints).map(({ method, path }) => [`${method} ${path}`, callsPerSecond.provider]),
+    ),
+  }
+  // CDK hands this object on as it is, so its letters are CloudFormation's.
+  stage.routeSettings = Object.fromEntries(
+    Object.entries(limited).map(([routeKey, limit]) => [
+      routeKey,
+      { ThrottlingRateLimit: limit, ThrottlingBurstLimit: 2 * limit },
+    ]),
+  )
+  // CloudFormation refuses settings of a route that is not there yet.
+  for (const route of http.node.children.filter(child => child instanceof HttpRoute)) {
+    stage.node.addDependency(route)
+  }
+}

@@ -1,0 +1,17 @@
+/** How long each function may run at one call. Queues keep a message hidden for longer than that. */
+
+import type { FunctionFolder } from './privileges.ts'
+
+/** API Gateway waits 30 seconds for an answer, and no longer. */
+const httpSeconds = 29
+
+export const timeoutSeconds: Record<FunctionFolder, number> = {
+  connect: httpSeconds,
+  api: httpSeconds,
+  /** One drain: one SMTP session, including a slow server's wait after the final dot. */
+  send: 300,
+  /** Less than the minute after which it is called again. */
+  schedule: 50,
+  fetch: 120,
+  notify: 60,
+}
