@@ -2,10 +2,9 @@
 
 import { App } from 'aws-cdk-lib'
 import cdk from '../cdk.json' with { type: 'json' }
-import { readConfiguration } from './configuration.ts'
 import { makeStacks } from './stacks.ts'
 
 // The context is read here, so that the template is the same whoever runs this file; the CLI's `-c` still goes first.
 const app = new App({ analyticsReporting: false, context: cdk.context })
-makeStacks(app, readConfiguration(app.node.tryGetContext('postroom')))
+makeStacks(app, app.node.tryGetContext('postroom'))
 app.synth()

@@ -1,51 +1,183 @@
-/** What an owner may set at deploy time: the `postroom` object in cdk.json's context, or `-c postroom='{…}'`. */
+/** All that an owner may set at deploy time: the `postroom` object in cdk.json's context, or `-c postroom='{…}'`. */
 
+import { RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { z } from 'zod'
-import { providerOverridesSchema } from '../functions/channel/provider.ts'
+import { PostroomError } from '../functions/channel/faults.ts'
+import { parseInput } from '../functions/channel/input.ts'
+import {
+  mergeProviders,
+  type Providers,
+  providerId,
+  providerOverridesSchema,
+} from '../functions/channel/provider.ts'
 import { pollIntervals } from '../functions/channel/slots.ts'
 
+/** CloudWatch knows these numbers of days only. */
+const logDays = Object.values(RetentionDays).filter(
+  (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
+)
+
+const hostname = z.string().regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, {
+  message: 'must be a host name in lower case, such as mail.example.com',
+})
+
+const httpsUrl = z.url({ protocol: /^https$/, error: 'must be an https URL' })
+
+const kmsKeyArn = z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/, {
+  message: 'must be the ARN of a KMS key',
+})
+
+function wholeNumber(least: number, most: number) {
+  const error = `must be a whole number from ${least} to ${most}`
+  return z.int({ error }).min(least, { error }).max(most, { error })
+}
+
 const configurationSchema = z.strictObject({
-  /** Origin people see, if a domain of your own stands before the HTTP API. Without a slash at the end. */
-  publicUrl: z.url({ protocol: /^https$/ }).optional(),
+  /**
+   * Begins the names of the functions' roles, `{name}-{folder}-{region}`, which other systems bind to. Without it the
+   * name of the stack does.
+   */
+  name: z
+    .string()
+    .regex(/^[A-Za-z][A-Za-z0-9-]{0,38}$/, {
+      message: 'must be at most 39 letters, digits and dashes, beginning with a letter',
+    })
+    .optional(),
+  /** AWS region of both stacks; without it the one that the CLI's profile names. */
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { message: 'must be a region, such as eu-west-1' })
+    .optional(),
+  /** A domain of your own for connect pages and API. */
+  domain: z
+    .strictObject({
+      name: hostname,
+      /** A certificate of ACM that covers the name, in the region of the API. */
+      certificateArn: z.string().regex(/^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/.+$/, {
+        message: 'must be the ARN of a certificate in ACM',
+      }),
+      /** Where the name is to be entered. Without it you point the name at the output `DomainTarget` yourself. */
+      hostedZone: z.strictObject({ id: z.string().min(1), name: hostname }).optional(),
+    })
+    .refine(({ name, hostedZone }) => !hostedZone || `.${name}`.endsWith(`.${hostedZone.name}`), {
+      path: ['hostedZone', 'name'],
+      error: 'must be the domain or a parent of it',
+    })
+    .optional(),
+  /** Origin people see, if something else stands before the HTTP API. Without a slash at the end. */
+  publicUrl: httpsUrl.refine(text => !text.endsWith('/'), { error: 'must not end with a slash' }).optional(),
   /** What people know your app as: the connect page names it. */
   appName: z.string().min(1).max(80).optional(),
   /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
-  returnUrls: z.array(z.url()).default([]),
+  returnUrls: z.array(z.url({ error: 'must be a URL' })).default([]),
   /** How often a mailbox is polled, in minutes. */
-  pollIntervalMinutes: z.literal([...pollIntervals]).default(5),
+  pollIntervalMinutes: z
+    .literal([...pollIntervals], { error: `must be one of ${pollIntervals.join(', ')}` })
+    .default(5),
+  /** How long things are kept. Tables keep everything but what says itself when it ends. */
+  retention: z
+    .strictObject({
+      /** Logs of functions and API. */
+      logDays: z.literal(logDays, { error: `must be one of ${logDays.join(', ')}` }).default(14),
+      /** Raw mail, texts and attachments. Without it for ever. What is parked longer than that cannot be sent any more. */
+      mailDays: wholeNumber(30, 36_500).optional(),
+      /** How far back a table can be restored to. */
+      recoveryDays: wholeNumber(1, 35).default(35),
+    })
+    .prefault({}),
   /** Who may call the API under /v1. */
   authentication: z
-    .discriminatedUnion('type', [
-      /** Callers sign with AWS credentials (SigV4). They are the operator's own, and may name any account. */
-      z.strictObject({ type: z.literal('iam') }),
-      /** Callers send a token of this issuer, which stands for one account and sees nothing of another. */
-      z.strictObject({
-        type: z.literal('jwt'),
-        issuer: z.url({ protocol: /^https$/ }),
-        audience: z.array(z.string().min(1)).min(1),
-        accountClaim: z.string().min(1),
-        /** A token with this scope may name any account. Without it, no token may. */
-        operatorScope: z.string().min(1).optional(),
-      }),
-    ])
+    .discriminatedUnion(
+      'type',
+      [
+        /** Callers sign with AWS credentials (SigV4). They are the operator's own, and may name any account. */
+        z.strictObject({ type: z.literal('iam') }),
+        /** Callers send a token of this issuer, which stands for one account and sees nothing of another. */
+        z.strictObject({
+          type: z.literal('jwt'),
+          issuer: httpsUrl,
+          audience: z.array(z.string().min(1)).min(1),
+          accountClaim: z.string().min(1),
+          /** A token with this scope may name any account. Without it, no token may. */
+          operatorScope: z.string().min(1).optional(),
+        }),
+      ],
+      { error: 'must be iam or jwt' },
+    )
     .default({ type: 'iam' }),
-  /** KMS keys whose certificates OAuth apps sign in with: those named as `signingKey.kmsKeyArn` in the OAuthApps secret. */
-  clientKeyArns: z.array(z.string().startsWith('arn:')).default([]),
-  /** Audiences of OAuth apps that trust this account's roles: those named as `federated.audience`. */
-  federatedAudiences: z.array(z.string().min(1)).default([]),
+  /**
+   * OAuth apps, by provider, that prove themselves by something on AWS, which the functions must be allowed to use.
+   * Client ids and secrets stand in the OAuthApps secret; an app with a client secret needs no entry here.
+   */
+  apps: z
+    .record(
+      providerId,
+      z.strictObject({
+        /** The KMS key whose certificate the app signs in with: `signingKey.kmsKeyArn` of the secret. */
+        signingKeyArn: kmsKeyArn.optional(),
+        /** For an app that trusts the functions' roles: `federated.audience` of the secret. */
+        federatedAudience: z.string().min(1).optional(),
+      }),
+    )
+    .default({}),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })
 
+/** As it is written; what is left out has its default. */
+export type ConfigurationInput = z.input<typeof configurationSchema>
 export type PostroomConfiguration = z.infer<typeof configurationSchema>
 
 /**
  * Checks the configuration once, at synth.
+ * @param given the object, or the same as JSON, as `-c` hands it on
  * @throws Error that names each field, the rule and the value found
  */
-export function readConfiguration(context: unknown): PostroomConfiguration {
-  const given = typeof context === 'string' ? JSON.parse(context) : (context ?? {})
-  const result = configurationSchema.safeParse(given)
-  if (result.success) return result.data
-  throw new Error(`Cannot read the context "postroom" of cdk.json:\n${z.prettifyError(result.error)}`)
+export function readConfiguration(given: unknown): PostroomConfiguration {
+  try {
+    const value = typeof given === 'string' ? parseJson(given) : (given ?? {})
+    const configuration = parseInput(configurationSchema, value, 'configuration_invalid')
+    holdTogether(configuration)
+    return configuration
+  } catch (error) {
+    if (!(error instanceof PostroomError)) throw error
+    const faults = error.errors.map(({ field, rule, found }) => `  ${field} ${rule}; found: ${found}`)
+    throw new Error(`The configuration "postroom" is not usable:\n${faults.join('\n')}`, { cause: error })
+  }
+}
+
+/** What no field can say alone. */
+function holdTogether({ region, domain, publicUrl, apps, providers }: PostroomConfiguration): void {
+  if (domain && publicUrl) throw invalid('publicUrl', 'must not be set where there is a domain', publicUrl)
+  const certificateRegion = domain?.certificateArn.split(':')[3]
+  if (region && certificateRegion && certificateRegion !== region) {
+    throw invalid('domain.certificateArn', `must be of the region ${region}`, certificateRegion)
+  }
+  const known = Object.keys(wholeProviders(providers))
+  for (const id of Object.keys(apps)) {
+    if (!known.includes(id)) throw invalid(`apps.${id}`, `must be one of ${known.join(', ')}`, id)
+  }
+}
+
+/** An entry may leave out what another holds, so that only together they are complete. */
+function wholeProviders(providers: PostroomConfiguration['providers']): Providers {
+  try {
+    return mergeProviders(providers)
+  } catch (cause) {
+    if (!(cause instanceof PostroomError)) throw cause
+    const errors = cause.errors.map(fault => ({ ...fault, field: `providers.${fault.field}` }))
+    throw new PostroomError('configuration_invalid', { cause, errors })
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    throw invalid('postroom', 'must be JSON', text.slice(0, 80))
+  }
+}
+
+function invalid(field: string, rule: string, found: string): PostroomError {
+  return new PostroomError('configuration_invalid', { errors: [{ field, rule, found }] })
 }

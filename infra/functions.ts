@@ -10,7 +10,7 @@ import type { Construct } from 'constructs'
 import type { PostroomConfiguration } from './configuration.ts'
 import type { PostroomData } from './postroom-data.ts'
 import { PostroomFunction } from './postroom-function.ts'
-import { type FunctionFolder, privileges } from './privileges.ts'
+import { type FunctionFolder, privileges, type Things } from './privileges.ts'
 import type { Queues } from './queues.ts'
 
 export type Functions = Record<FunctionFolder, PostroomFunction>
@@ -18,13 +18,15 @@ export type Functions = Record<FunctionFolder, PostroomFunction>
 export interface FunctionsProps {
   data: PostroomData
   queues: Queues
+  /** Begins the names of the functions' roles. */
+  systemName: string
   /** Origin of connect pages and API. */
   publicUrl: string
   configuration: PostroomConfiguration
 }
 
 export function makeFunctions(scope: Construct, props: FunctionsProps): Functions {
-  const { data, publicUrl, configuration } = props
+  const { data, systemName, publicUrl, configuration } = props
   const { events, outbound, poll, notifications } = props.queues
 
   const may = privileges({
@@ -34,10 +36,10 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     outboundDeadLetters: outbound.deadLetters,
     poll: poll.main,
     notifications: notifications.main,
-    clientKeyArns: configuration.clientKeyArns,
-    federatedAudiences: configuration.federatedAudiences,
+    ...ofEveryApp(configuration.apps),
   })
 
+  const named = { systemName, logDays: configuration.retention.logDays }
   const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
   const announcing = { eventsTopicArn: events.topicArn }
   const providers = { providers: JSON.stringify(configuration.providers) }
@@ -64,6 +66,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
 
   // Mail out.
   const send = new PostroomFunction(scope, 'Send', {
+    ...named,
     folder: 'send',
     may: may.send,
     memoryMegabytes: 512,
@@ -78,6 +81,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
 
   // Mail in.
   const fetch = new PostroomFunction(scope, 'Fetch', {
+    ...named,
     folder: 'fetch',
     may: may.fetch,
     worker: 'parse-worker',
@@ -87,6 +91,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
   readQueue(scope, 'PollToFetch', { queue: poll.main, target: fetch, batchSize: 1 })
 
   const schedule = new PostroomFunction(scope, 'Schedule', {
+    ...named,
     folder: 'schedule',
     may: may.schedule,
     memoryMegabytes: 256,
@@ -96,6 +101,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
 
   // Events out, to apps that have no queue on AWS.
   const notify = new PostroomFunction(scope, 'NotifyWebhooks', {
+    ...named,
     folder: 'notify',
     may: may.notify,
     memoryMegabytes: 256,
@@ -105,6 +111,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
 
   // The people and apps that call.
   const connect = new PostroomFunction(scope, 'Connect', {
+    ...named,
     folder: 'connect',
     may: may.connect,
     memoryMegabytes: 512,
@@ -120,6 +127,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     },
   })
   const api = new PostroomFunction(scope, 'Api', {
+    ...named,
     folder: 'api',
     may: may.api,
     memoryMegabytes: 512,
@@ -137,6 +145,17 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
   })
 
   return { connect, api, send, schedule, fetch, notify }
+}
+
+/** What the functions must be allowed to use, so that each app can prove that it is itself. */
+export function ofEveryApp(
+  apps: PostroomConfiguration['apps'],
+): Pick<Things, 'clientKeyArns' | 'federatedAudiences'> {
+  const all = Object.values(apps)
+  return {
+    clientKeyArns: all.flatMap(({ signingKeyArn }) => signingKeyArn ?? []),
+    federatedAudiences: [...new Set(all.flatMap(({ federatedAudience }) => federatedAudience ?? []))],
+  }
 }
 
 function readQueue(

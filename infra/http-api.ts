@@ -1,10 +1,21 @@
 /** The HTTP API: connect pages, which anybody may open, and `/v1`, which asks who calls. */
 
-import { type CfnStage, HttpApi, HttpMethod, HttpRoute } from 'aws-cdk-lib/aws-apigatewayv2'
+import { CfnOutput } from 'aws-cdk-lib'
+import {
+  type CfnStage,
+  DomainName,
+  HttpApi,
+  HttpMethod,
+  HttpRoute,
+  SecurityPolicy,
+} from 'aws-cdk-lib/aws-apigatewayv2'
 import { HttpIamAuthorizer, HttpJwtAuthorizer } from 'aws-cdk-lib/aws-apigatewayv2-authorizers'
 import { HttpLambdaIntegration } from 'aws-cdk-lib/aws-apigatewayv2-integrations'
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53'
+import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets'
 import type { Construct } from 'constructs'
 import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
 import type { PostroomConfiguration } from './configuration.ts'
@@ -29,9 +40,51 @@ const accessLogFields = {
   integrationError: '$context.integrationErrorMessage',
 }
 
-/** Made before the functions, which are told its address; their routes come after (addRoutes). */
-export function makeHttpApi(scope: Construct): HttpApi {
-  return new HttpApi(scope, 'Http', { description: 'Postroom: connect pages and API' })
+/**
+ * Made before the functions, which are told its address; their routes come after (addRoutes).
+ * @returns with a domain of one's own the API answers under that alone
+ */
+export function makeHttpApi(
+  scope: Construct,
+  { domain, publicUrl }: Pick<PostroomConfiguration, 'domain' | 'publicUrl'>,
+): { http: HttpApi; url: string } {
+  const description = 'Postroom: connect pages and API'
+  if (!domain) {
+    const http = new HttpApi(scope, 'Http', { description })
+    return { http, url: publicUrl ?? http.apiEndpoint }
+  }
+  const domainName = new DomainName(scope, 'Domain', {
+    domainName: domain.name,
+    certificate: Certificate.fromCertificateArn(scope, 'Certificate', domain.certificateArn),
+    securityPolicy: SecurityPolicy.TLS_1_2,
+  })
+  const http = new HttpApi(scope, 'Http', {
+    description,
+    defaultDomainMapping: { domainName },
+    disableExecuteApiEndpoint: true,
+  })
+  pointTo(scope, domainName, domain)
+  return { http, url: `https://${domain.name}` }
+}
+
+function pointTo(
+  scope: Construct,
+  domainName: DomainName,
+  { name, hostedZone }: NonNullable<PostroomConfiguration['domain']>,
+): void {
+  const { regionalDomainName, regionalHostedZoneId } = domainName
+  if (hostedZone) {
+    const { id: hostedZoneId, name: zoneName } = hostedZone
+    const target = RecordTarget.fromAlias(
+      new ApiGatewayv2DomainProperties(regionalDomainName, regionalHostedZoneId),
+    )
+    const zone = HostedZone.fromHostedZoneAttributes(scope, 'HostedZone', { hostedZoneId, zoneName })
+    new ARecord(scope, 'DomainRecord', { zone, recordName: `${name}.`, target })
+  }
+  new CfnOutput(scope, 'DomainTarget', {
+    value: regionalDomainName,
+    description: 'Where the name of your domain must point (CNAME or alias)',
+  })
 }
 
 export interface RoutesProps {
@@ -71,10 +124,10 @@ export function addRoutes(http: HttpApi, { connect, api, authentication }: Route
 }
 
 /** What the one stage logs, and how many calls it lets through. Comes after the routes. */
-export function logAndLimit(scope: Construct, http: HttpApi): void {
+export function logAndLimit(scope: Construct, http: HttpApi, logDays: RetentionDays): void {
   const stage = http.defaultStage?.node.defaultChild as CfnStage
   stage.accessLogSettings = {
-    destinationArn: new LogGroup(scope, 'HttpLogs', { retention: RetentionDays.TWO_WEEKS }).logGroupArn,
+    destinationArn: new LogGroup(scope, 'HttpLogs', { retention: logDays }).logGroupArn,
     format: JSON.stringify(accessLogFields),
   }
   stage.defaultRouteSettings = {

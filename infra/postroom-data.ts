@@ -10,8 +10,14 @@ import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { indexNames, keyNames } from '../functions/channel/table-names.ts'
+import { type ConfigurationInput, readConfiguration } from './configuration.ts'
 
 const string = (name: string) => ({ name, type: AttributeType.STRING })
+
+export interface PostroomDataProps {
+  /** The same as that of the system; only `retention` is of use here. */
+  configuration?: ConfigurationInput
+}
 
 export class PostroomData extends Construct {
   readonly main: TableV2
@@ -21,8 +27,9 @@ export class PostroomData extends Construct {
   readonly webhookKey: Key
   readonly oauthApps: Secret
 
-  constructor(scope: Construct, id: string) {
+  constructor(scope: Construct, id: string, { configuration }: PostroomDataProps = {}) {
     super(scope, id)
+    const { recoveryDays, mailDays } = readConfiguration(configuration).retention
 
     const tableDefaults = {
       partitionKey: string(keyNames.partition),
@@ -30,7 +37,10 @@ export class PostroomData extends Construct {
       billing: Billing.onDemand(),
       encryption: TableEncryptionV2.dynamoOwnedKey(),
       timeToLiveAttribute: keyNames.expiresAtSeconds,
-      pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+      pointInTimeRecoverySpecification: {
+        pointInTimeRecoveryEnabled: true,
+        recoveryPeriodInDays: recoveryDays,
+      },
       deletionProtection: true,
       removalPolicy: RemovalPolicy.RETAIN,
     }
@@ -78,7 +88,10 @@ export class PostroomData extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       enforceSSL: true,
       removalPolicy: RemovalPolicy.RETAIN,
-      lifecycleRules: [{ abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      lifecycleRules: [
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+        ...(mailDays ? [{ expiration: Duration.days(mailDays) }] : []),
+      ],
     })
 
     this.oauthApps = new Secret(this, 'OAuthApps', {

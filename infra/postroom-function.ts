@@ -2,11 +2,11 @@
 
 import { basename } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Aws, Duration, Stack } from 'aws-cdk-lib'
+import { Aws, Duration } from 'aws-cdk-lib'
 import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, LoggingFormat, RecursiveLoop, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
 import { type ICommandHooks, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
 import type { FunctionFolder } from './privileges.ts'
@@ -15,6 +15,9 @@ import { timeoutSeconds } from './timeouts.ts'
 export interface PostroomFunctionProps {
   /** Folder under functions/; its handler is `functions/<folder>/<folder>.ts`. */
   folder: FunctionFolder
+  /** Begins the name of its role. */
+  systemName: string
+  logDays: RetentionDays
   /** All that it may do, besides writing its log and its traces. */
   may: PolicyStatement[]
   memoryMegabytes: number
@@ -29,10 +32,10 @@ const requireBanner =
 
 export class PostroomFunction extends NodejsFunction {
   constructor(scope: Construct, id: string, props: PostroomFunctionProps) {
-    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: RetentionDays.TWO_WEEKS })
+    const logGroup = new LogGroup(scope, `${id}Logs`, { retention: props.logDays })
     const role = new Role(scope, `${id}Role`, {
       // Fixed: an identity federation at a provider names the role, and would break with a generated name.
-      roleName: `${Stack.of(scope).stackName}-${props.folder}-${Aws.REGION}`,
+      roleName: `${props.systemName}-${props.folder}-${Aws.REGION}`,
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     })
     for (const statement of [...props.may, mayWriteTo(logGroup)]) role.addToPrincipalPolicy(statement)

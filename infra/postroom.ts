@@ -1,59 +1,109 @@
-/** The system as one construct, for our own stacks and for another CDK app, which imports this file. */
+/**
+ * The system as one construct, for our own stacks (stacks.ts) and for another CDK app, which imports this file alone:
+ *
+ *     const data = new PostroomData(keptStack, 'Mailboxes')      // what must survive
+ *     new Postroom(this, 'Mailboxes', { data, configuration: { returnUrls: [...] } })
+ *
+ * example/ holds such an app.
+ */
 
-import { CfnOutput } from 'aws-cdk-lib'
+import { CfnOutput, Stack, Token } from 'aws-cdk-lib'
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
 import { Construct } from 'constructs'
-import type { PostroomConfiguration } from './configuration.ts'
-import { type Functions, makeFunctions } from './functions.ts'
+import { type ConfigurationInput, type PostroomConfiguration, readConfiguration } from './configuration.ts'
+import { type Functions, makeFunctions, ofEveryApp } from './functions.ts'
 import { addRoutes, logAndLimit, makeHttpApi } from './http-api.ts'
-import type { PostroomData } from './postroom-data.ts'
+import { PostroomData } from './postroom-data.ts'
 import { makeQueues, type Queues } from './queues.ts'
 
+export { PostroomData }
+
 export interface PostroomProps {
-  data: PostroomData
-  configuration: PostroomConfiguration
+  /**
+   * Tables, mail and keys. Best in a stack of their own, which outlives this one; without it they are made here, and
+   * are retained all the same.
+   */
+  data?: PostroomData
+  /** @see configuration.ts, where every field, rule and default stands */
+  configuration?: ConfigurationInput
 }
 
 export class Postroom extends Construct {
+  /** Begins the names of the functions' roles. */
+  readonly name: string
+  readonly data: PostroomData
+  /** The topic of all events, the queue that takes message documents, and what lies between the functions. */
   readonly queues: Queues
   readonly http: HttpApi
-  readonly functions: Functions
   /** Origin of connect pages and API. */
   readonly url: string
+  readonly functions: Functions
 
-  constructor(scope: Construct, id: string, { data, configuration }: PostroomProps) {
+  /** @throws Error that names each field of the configuration that is not usable, the rule and the value found */
+  constructor(scope: Construct, id: string, props: PostroomProps = {}) {
     super(scope, id)
-    this.queues = makeQueues(this)
-    this.http = makeHttpApi(this)
-    this.url = configuration.publicUrl ?? this.http.apiEndpoint
-    this.functions = makeFunctions(this, { data, queues: this.queues, publicUrl: this.url, configuration })
-    addRoutes(this.http, { ...this.functions, authentication: configuration.authentication })
-    logAndLimit(this, this.http)
-    this.tellOutputs(data, configuration)
-  }
+    const configuration = readConfiguration(props.configuration)
+    this.name = configuration.name ?? Stack.of(this).stackName
+    refuseWrongPlace(this, configuration)
 
-  private tellOutputs(data: PostroomData, configuration: PostroomConfiguration): void {
-    const { events, outbound } = this.queues
-    const { connect, send, fetch } = this.functions
-    if (configuration.federatedAudiences.length > 0) {
-      new CfnOutput(this, 'FederatedSubjects', {
-        value: [connect, send, fetch].map(fn => fn.role?.roleArn ?? '').join(' '),
-        description: 'Each is the subject of a federated credential of the OAuth app',
-      })
-    }
-    new CfnOutput(this, 'Url', { value: this.url, description: 'Origin of connect pages and API' })
-    new CfnOutput(this, 'OutboundQueueUrl', {
-      value: outbound.main.queueUrl,
-      description: 'Takes message documents from apps that prefer SQS to HTTP',
+    this.data = props.data ?? new PostroomData(this, 'Data', { configuration })
+    this.queues = makeQueues(this)
+    const { http, url } = makeHttpApi(this, configuration)
+    this.http = http
+    this.url = url
+    this.functions = makeFunctions(this, {
+      data: this.data,
+      queues: this.queues,
+      systemName: this.name,
+      publicUrl: url,
+      configuration,
     })
-    new CfnOutput(this, 'OutboundDeadLetterUrl', { value: outbound.deadLetters.queueUrl })
-    new CfnOutput(this, 'EventsTopicArn', {
-      value: events.topicArn,
-      description: 'Every change, as it happens',
-    })
-    new CfnOutput(this, 'OAuthAppsSecretArn', {
-      value: data.oauthApps.secretArn,
-      description: 'Put your OAuth client ids and secrets here',
+    addRoutes(http, { ...this.functions, authentication: configuration.authentication })
+    logAndLimit(this, http, configuration.retention.logDays)
+    tellOutputs(this, configuration)
+  }
+}
+
+/** What AWS would refuse in the middle of a deployment. */
+function refuseWrongPlace(system: Postroom, { region }: PostroomConfiguration): void {
+  const stack = Stack.of(system)
+  if (region && (Token.isUnresolved(stack.region) || stack.region !== region)) {
+    throw new Error(
+      `The configuration "postroom" is not usable:\n  region must be that of its stack; found: ${region}`,
+    )
+  }
+  const placeOf = (one: Postroom) => `${Stack.of(one).account} ${Stack.of(one).region} ${one.name}`
+  const twin = stack.node.root.node
+    .findAll()
+    .find(other => other instanceof Postroom && other !== system && placeOf(other) === placeOf(system))
+  if (twin) {
+    throw new Error(
+      `The configuration "postroom" is not usable:\n  name must be another for each Postroom of an account and region; found: ${system.name}`,
+    )
+  }
+}
+
+function tellOutputs(system: Postroom, { apps }: PostroomConfiguration): void {
+  const { events, outbound } = system.queues
+  const { connect, send, fetch } = system.functions
+  if (ofEveryApp(apps).federatedAudiences.length > 0) {
+    new CfnOutput(system, 'FederatedSubjects', {
+      value: [connect, send, fetch].map(fn => fn.role?.roleArn ?? '').join(' '),
+      description: 'Each is the subject of a federated credential of the OAuth app',
     })
   }
+  new CfnOutput(system, 'Url', { value: system.url, description: 'Origin of connect pages and API' })
+  new CfnOutput(system, 'OutboundQueueUrl', {
+    value: outbound.main.queueUrl,
+    description: 'Takes message documents from apps that prefer SQS to HTTP',
+  })
+  new CfnOutput(system, 'OutboundDeadLetterUrl', { value: outbound.deadLetters.queueUrl })
+  new CfnOutput(system, 'EventsTopicArn', {
+    value: events.topicArn,
+    description: 'Every change, as it happens',
+  })
+  new CfnOutput(system, 'OAuthAppsSecretArn', {
+    value: system.data.oauthApps.secretArn,
+    description: 'Put your OAuth client ids and secrets here',
+  })
 }

@@ -1,21 +1,30 @@
 /** Our own two stacks: what must survive, and what may be removed and made anew. */
 
 import { type App, Stack } from 'aws-cdk-lib'
-import type { PostroomConfiguration } from './configuration.ts'
-import { Postroom } from './postroom.ts'
-import { PostroomData } from './postroom-data.ts'
+import { type ConfigurationInput, readConfiguration } from './configuration.ts'
+import { Postroom, PostroomData } from './postroom.ts'
 
 /** CDK leaves this id out of the names it makes, so that they are as short as if the stack were the construct. */
 const unnamed = 'Default'
 
-export function makeStacks(app: App, configuration: PostroomConfiguration): { data: Stack; system: Stack } {
+export function makeStacks(
+  app: App,
+  configuration: ConfigurationInput,
+): { data: Stack; system: Stack; postroom: Postroom } {
+  const { region } = readConfiguration(configuration)
+  const env = region ? { region } : undefined
   const data = new Stack(app, 'PostroomData', {
     description: 'Postroom: tables, mail and keys. Survives the removal of the system that uses it.',
     terminationProtection: true,
+    env,
   })
   const system = new Stack(app, 'Postroom', {
     description: 'Postroom: connect mailboxes, send as them, receive their mail as events',
+    env,
   })
-  new Postroom(system, unnamed, { data: new PostroomData(data, unnamed), configuration })
-  return { data, system }
+  const postroom = new Postroom(system, unnamed, {
+    data: new PostroomData(data, unnamed, { configuration }),
+    configuration,
+  })
+  return { data, system, postroom }
 }

@@ -25,7 +25,7 @@ function fieldFaults(issue: z.core.$ZodIssue, value: unknown): FieldFault[] {
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map(key => ({
       field: [...issue.path, key].join('.'),
-      rule: 'is not a field of this call',
+      rule: 'is not a known field',
       found: show([...issue.path, key], value),
     }))
   }

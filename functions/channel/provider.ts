@@ -66,7 +66,7 @@ export type ProviderEntry = z.infer<typeof providerSchema>
 export type MailServer = z.infer<typeof mailServer>
 export type Providers = Record<string, ProviderEntry>
 
-const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
+export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
   message: 'must be lower-case letters, digits and dashes',
 })
 

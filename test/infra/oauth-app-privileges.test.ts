@@ -8,7 +8,9 @@ const keyArn = 'arn:aws:kms:eu-west-1:111122223333:key/client'
 
 /** The system as an owner configured it; no code is bundled, only what it may do is looked at. */
 const { system } = buildApp({
-  configuration: { clientKeyArns: [keyArn], federatedAudiences: ['api://AzureADTokenExchange'] },
+  configuration: {
+    apps: { microsoft: { signingKeyArn: keyArn, federatedAudience: 'api://AzureADTokenExchange' } },
+  },
 })
 const template = Template.fromStack(system)
 

@@ -2,14 +2,20 @@
 
 import { App } from 'aws-cdk-lib'
 import cdk from '../../cdk.json' with { type: 'json' }
-import { readConfiguration } from '../../infra/configuration.ts'
+import type { ConfigurationInput } from '../../infra/configuration.ts'
 import { makeStacks } from '../../infra/stacks.ts'
 
-export function buildApp({ outdir, configuration = {} }: { outdir?: string; configuration?: object } = {}) {
+export function buildApp({
+  outdir,
+  configuration = {},
+}: {
+  outdir?: string
+  configuration?: ConfigurationInput
+} = {}) {
   const app = new App({
     outdir,
     analyticsReporting: false,
     context: { ...cdk.context, 'aws:cdk:bundling-stacks': [] },
   })
-  return { app, ...makeStacks(app, readConfiguration(configuration)) }
+  return { app, ...makeStacks(app, configuration) }
 }
