@@ -13,7 +13,9 @@ const readEventsQuery = z.strictObject({
   accountId: accountIdSchema
     .or(z.literal(operatorAccount))
     .optional()
-    .describe('The account; `-` for what belongs to none. An operator must name it.'),
+    .describe(
+      'The account. `-` is for operators only: what belongs to no account, such as `app.fault` and `app.secret_expiring`. An operator must name one.',
+    ),
   after: cursorSchema.optional(),
   limit: limitSchema,
 })

@@ -192,6 +192,26 @@ test('a request that nobody vouched for sees nothing: a route that lost its auth
   expect(problemOf(answer)).toMatchObject({ status: 403, code: 'caller_unknown' })
 })
 
+test('what is the operator’s is read by an operator, and by no account’s token', async () => {
+  await bench.events.announce({
+    type: 'app.secret_expiring',
+    accountId: '-',
+    channelId: null,
+    occurredAt: new Date(bench.now()).toISOString(),
+    subject: 'the secret',
+    data: { provider: 'microsoft' },
+  })
+  bench.clock.advance(5_000)
+  const read = (caller?: Json) => api(httpRequest('GET /v1/events', { claims: caller, query }), bench)
+  const query = { accountId: '-' }
+  for (const operator of [undefined, { scope: 'operator' }]) {
+    expect(jsonOf(await read(operator)).events).toMatchObject([{ type: 'app.secret_expiring' }])
+  }
+  expect(problemOf(await read(claims))).toMatchObject({ status: 403, code: 'account_not_allowed' })
+  const own = await api(httpRequest('GET /v1/events', { claims }), bench)
+  expect(jsonOf(own).events).toEqual([])
+})
+
 test('a token with the operator’s scope may name any account', async () => {
   const operator = { scope: 'mail operator' }
   const query = { accountId: 'acme' }
