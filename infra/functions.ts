@@ -55,7 +55,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     notifyQueueUrl: notifications.main.queueUrl,
   }
   // Prompts carry a link by which the mailbox's owner reconnects.
-  const prompting = { ...announcing, publicUrl }
+  const prompting = { ...announcing, publicUrl, ...providers }
   const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
   const webhooks = { webhookKeyArn: data.webhookKey.keyArn, webhookEgress: 'public' }
   const { authentication } = configuration

@@ -6,6 +6,7 @@ import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
 import {
+  channelHealth,
   eventLog,
   jsonVariable,
   mailStore,
@@ -20,7 +21,6 @@ import { readEnvironment, readOptional } from '../channel/environment.ts'
 import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { grantEndpoints } from '../channel/grant-endpoints.ts'
-import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
@@ -76,7 +76,7 @@ function buildServices(): ApiServices {
     loopBrake: openLoopBrake({ main, now }),
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
-    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: channelHealth({ main, channels, events }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
     ...webhookPosting(),

@@ -27,6 +27,8 @@ const microsoft: ProviderEntry = {
   mailScopes: { imap: 'IMAP.AccessAsUser.All', smtp: 'SMTP.Send' },
   authorizationParameters: { prompt: 'select_account' },
   identity: ['tid', 'oid'],
+  // Outlook.com and the like: https://learn.microsoft.com/entra/identity-platform/id-token-claims-reference (`tid`)
+  personalTenants: ['9188040d-6c67-4c5b-b112-36a304b66dad'],
   // Exchange's SMTP takes only the token's UPN; the `email` claim may be a proxy address (founding story).
   loginClaims: ['preferred_username', 'upn', 'email'],
   imap: { host: 'outlook.office365.com', port: 993, security: 'tls' },
@@ -74,6 +76,7 @@ export const builtInProviders: Providers = {
     // Without both, Google gives a refresh token only at the very first consent.
     authorizationParameters: { access_type: 'offline', prompt: 'select_account consent' },
     identity: ['iss', 'sub'],
+    personalTenants: ['gmail.com', 'googlemail.com'],
     loginClaims: ['email'],
     imap: { host: 'imap.gmail.com', port: 993, security: 'tls' },
     smtp: { host: 'smtp.gmail.com', port: 465, security: 'tls' },

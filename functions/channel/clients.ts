@@ -7,11 +7,13 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { openAppBreaker } from './app-breaker.ts'
+import type { Channels } from './channels.ts'
 import { openClientCredentials } from './client-credential.ts'
 import { readEnvironment } from './environment.ts'
 import { type Events, openEvents } from './events.ts'
 import { PostroomError } from './faults.ts'
 import { openGrants } from './grant.ts'
+import { type Health, openHealth } from './health.ts'
 import { type MailStore, openMailStore } from './mail-store.ts'
 import { openOAuthApps } from './oauth-apps.ts'
 import { mergeProviders, type Providers } from './provider.ts'
@@ -33,6 +35,11 @@ export function eventLog(main: Table): Events {
     topicArn: readEnvironment('eventsTopicArn'),
     now: Date.now,
   })
+}
+
+export function channelHealth(services: { main: Table; channels: Channels; events: Events }): Health {
+  const publicUrl = readEnvironment('publicUrl')
+  return openHealth({ ...services, providers: providers(), publicUrl, now: Date.now })
 }
 
 export function mailStore(): MailStore {

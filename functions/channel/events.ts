@@ -24,6 +24,8 @@ export const eventTypes = [
   'message.bounced',
   'mailbox.reset',
   'app.fault',
+  'tenant.fault',
+  'tenant.recovered',
   'app.secret_expiring',
   'webhook.failing',
   'webhook.recovered',

@@ -49,6 +49,8 @@ const providerSchema = z.strictObject({
     .refine(claims => !claims.includes('email'), {
       message: 'must not hold email: it is no proof of identity',
     }),
+  /** Tenants (`tid`, or the domain of the login) that are no organization, since each account is a person's own. */
+  personalTenants: z.array(z.string().min(1)).optional(),
   /** Claims that may hold the XOAUTH2 user name, best first. */
   loginClaims: z.array(z.string().min(1)).min(1),
   imap: mailServer,

@@ -1,16 +1,15 @@
 /** Turns what was decided about a channel into the event an app reads: what happened, why, who must act, and by which link. */
 
 import { type Channel, presentChannel } from './channels.ts'
-import type { Events, EventType } from './events.ts'
+import type { EventType } from './events.ts'
 import { type Fault, type FaultCode, faults } from './faults.ts'
 import { openReconnectLinks, type ReconnectLinkServices } from './reconnect-link.ts'
+import { openTenantFaults, type TenantFaultServices } from './tenant-faults.ts'
 
 /** Stored with the change it is about, until it is told. */
 export type Telling = Channel['unannounced'][number] & { type: EventType }
 
-export interface TellingServices extends ReconnectLinkServices {
-  events: Events
-}
+export interface TellingServices extends ReconnectLinkServices, TenantFaultServices {}
 
 export interface Tellings {
   tell(channel: Channel, telling: Channel['unannounced'][number]): Promise<void>
@@ -18,9 +17,13 @@ export interface Tellings {
 
 export function openTellings(services: TellingServices): Tellings {
   const links = openReconnectLinks(services)
+  const tenantFaults = openTenantFaults(services)
   return {
     async tell(channel, { type, at, reminder }) {
       const fault = faultOf(channel, type)
+      const isFirst = reminder === undefined && isAboutSignIn(type)
+      const isTenantWide = isFirst && (await tenantFaults.struck(channel, at))
+      if (cures.includes(type)) await tenantFaults.cured(channel, at)
       await services.events.announce({
         type: type as EventType,
         accountId: channel.accountId,
@@ -33,10 +36,17 @@ export function openTellings(services: TellingServices): Tellings {
           ...(fault && settingOf(fault.code)),
           ...(needsConsent(channel, type) && { reconnectUrl: await links.create(channel) }),
           ...(reminder && { reminder }),
+          ...(isTenantWide && { isTenantWide }),
         },
       })
     },
   }
+}
+
+const cures = ['channel.recovered', 'channel.reconnected']
+
+function isAboutSignIn(type: string): boolean {
+  return type === 'channel.reconnect_required' || type === 'channel.blocked'
 }
 
 /** What the event is about: a sign-in that is in the way, or a server that does not answer. */
@@ -44,9 +54,10 @@ function faultOf(
   channel: Channel,
   type: string,
 ): (Pick<Fault, 'actor' | 'summary'> & { code: string }) | null {
-  const isAboutSignIn = type === 'channel.reconnect_required' || type === 'channel.blocked'
-  const fault = isAboutSignIn ? channel.auth.fault : channel.imapTrouble?.fault
-  return isAboutSignIn || type === 'channel.overdue' ? ((fault as Fault | null | undefined) ?? null) : null
+  const fault = isAboutSignIn(type) ? channel.auth.fault : channel.imapTrouble?.fault
+  return isAboutSignIn(type) || type === 'channel.overdue'
+    ? ((fault as Fault | null | undefined) ?? null)
+    : null
 }
 
 function settingOf(code: string): { setting?: string } {

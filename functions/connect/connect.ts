@@ -2,11 +2,10 @@
 
 import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
-import { eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
+import { channelHealth, eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
 import { asPostroomError } from '../channel/faults.ts'
-import { openHealth } from '../channel/health.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
@@ -46,7 +45,7 @@ function buildServices(): ConnectServices {
     channels,
     links: openReconnectLinks({ main, channels, publicUrl, now }),
     slots: openSlots({ main }),
-    health: openHealth({ main, channels, events, publicUrl, now }),
+    health: channelHealth({ main, channels, events }),
     queues: queues(),
     secrets,
     seal,

@@ -5,10 +5,9 @@
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
-import { eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
+import { channelHealth, eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
 import { readEnvironment } from '../channel/environment.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
-import { openHealth } from '../channel/health.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { glance } from '../channel/imap-glance.ts'
 import { openImapSession } from '../channel/imap-reader.ts'
@@ -75,7 +74,7 @@ function buildServices(): FetchServices {
     cursors: openCursors({ main }),
     imap: { glance, open: openImapSession },
     memory: openMemory(memoryLimitBytes),
-    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: channelHealth({ main, channels, events }),
     now,
   }
 }

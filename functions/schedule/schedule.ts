@@ -2,10 +2,9 @@
 
 import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
-import { eventLog, mainTable, queues } from '../channel/clients.ts'
+import { channelHealth, eventLog, mainTable, queues } from '../channel/clients.ts'
 import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
-import { readEnvironment } from '../channel/environment.ts'
-import { type Health, openHealth } from '../channel/health.ts'
+import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
@@ -58,7 +57,7 @@ function buildServices(): ScheduleServices {
     outbox: openOutbox({ main }),
     channels,
     sessions: openConnectSessions({ main, now }),
-    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: channelHealth({ main, channels, events }),
     breaker: openAppBreaker({ main, events, now }),
     keepAlive: openKeepAlive({ main, channels, now }),
     webhooks: openWebhooks({ main }),

@@ -4,9 +4,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
-import { eventLog, mailStore, mainTable, secretServices, sqsClient } from '../channel/clients.ts'
+import {
+  channelHealth,
+  eventLog,
+  mailStore,
+  mainTable,
+  secretServices,
+  sqsClient,
+} from '../channel/clients.ts'
 import { readEnvironment } from '../channel/environment.ts'
-import { openHealth } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
@@ -47,7 +53,7 @@ function buildServices(): SendServices {
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
     loopBrake: openLoopBrake({ main, now }),
-    health: openHealth({ main, channels, events, publicUrl: readEnvironment('publicUrl'), now }),
+    health: channelHealth({ main, channels, events }),
     async bury(record, code) {
       await sqs.send(
         new SendMessageCommand({

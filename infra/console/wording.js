@@ -128,6 +128,8 @@ const eventNames = {
   'webhook.delivery_failed': 'Webhook was not told of an event',
   'mailbox.reset': 'Mailbox was rebuilt by its provider',
   'app.fault': 'OAuth app refused',
+  'tenant.fault': 'Trouble of a whole organization',
+  'tenant.recovered': 'An organization works again',
 }
 
 /** @param {string} type */

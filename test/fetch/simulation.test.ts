@@ -102,7 +102,14 @@ function newWorld(seed: number) {
       messages: openMessages({ main: table, mail }),
       threads: openThreads({ main: table }),
       cursors: openCursors({ main: table }),
-      health: openHealth({ main, channels, events, publicUrl: 'https://postroom.example', now }),
+      health: openHealth({
+        main,
+        channels,
+        events,
+        providers: {},
+        publicUrl: 'https://postroom.example',
+        now,
+      }),
       // No sign-in is simulated here.
       tokens: { accessToken: async () => 'token' } as unknown as MailboxServices['tokens'],
       providers: mergeProviders({}),

@@ -43,7 +43,7 @@ export function openNouns(
     /** As another function has it: with a cache of its own. */
     newSeal,
     grants: openGrants({ secrets, seal: newSeal(), now }),
-    health: openHealth({ main, channels, events, publicUrl: 'http://localhost:4400', now }),
+    health: openHealth({ main, channels, events, providers: {}, publicUrl: 'http://localhost:4400', now }),
     identities: openIdentities({ main }),
     outbox: openOutbox({ main }),
     sessions: openConnectSessions({ main, now }),

@@ -158,7 +158,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
     links: openReconnectLinks({ main, channels, publicUrl, now }),
-    health: openHealth({ main, channels, events, publicUrl, now }),
+    health: openHealth({ main, channels, events, providers, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
