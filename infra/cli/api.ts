@@ -1,80 +1,111 @@
-/** The CLI's view of the HTTP API: a call answers or says in one sentence why not. */
+/** The CLI's view of the HTTP API: a call answers, or says in one sentence why not. */
 
 import { z } from 'zod'
+import type { Access } from './access.ts'
+import { type ExitCode, exitCodes } from './command.ts'
 
 export class ApiError extends Error {
   override readonly name = 'ApiError'
+  /** The API's stable code; null where no answer of the API came. */
+  readonly code: string | null
+  readonly exitCode: ExitCode
+
+  constructor(message: string, { code = null, exitCode }: { code?: string | null; exitCode: ExitCode }) {
+    super(message)
+    this.code = code
+    this.exitCode = exitCode
+  }
 }
 
 export interface Api {
-  /** @throws ApiError with the API's own words */
-  call<S extends z.ZodType>(schema: S, method: string, path: string, body?: object): Promise<z.output<S>>
+  /** Answers what the schema lets through. @throws ApiError with the API's own words */
+  call<S extends z.ZodType>(schema: S, method: string, path: string, parts?: Parts): Promise<z.output<S>>
+  /** For answers that are no JSON. @throws ApiError */
+  bytes(path: string): Promise<Uint8Array>
+}
+
+interface Parts {
+  /** What is undefined is left out. */
+  query?: Record<string, string | undefined>
+  body?: object
+  headers?: Record<string, string>
 }
 
 const problemSchema = z.object({ code: z.string(), detail: z.string() })
 
-export function openApi({ url, apiKey }: { url: string; apiKey: string }): Api {
-  return {
-    async call(schema, method, path, body) {
-      const response = await fetch(`${url}${path}`, {
-        method,
-        headers: {
-          authorization: `Bearer ${apiKey}`,
-          ...(body && { 'content-type': 'application/json' }),
-        },
-        body: body && JSON.stringify(body),
-      }).catch(() => {
-        throw new ApiError(`Postroom does not answer at ${url}. Is it running?`)
+/** Longer than any call of the API may take: the function behind it ends after 29 s. */
+const timeoutMs = 60_000
+
+export function openApi({ url, access }: { url: string; access: Access }): Api {
+  async function answerTo(method: string, path: string, { query = {}, body, headers = {} }: Parts) {
+    const target = new URL(`${url.replace(/\/$/, '')}${path}`)
+    for (const [name, value] of Object.entries(query)) {
+      if (value !== undefined) target.searchParams.set(name, value)
+    }
+    const request = {
+      method,
+      url: target,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
+      body: body && JSON.stringify(body),
+    }
+    const granted = await access(request)
+    const response = await fetch(target, {
+      method,
+      headers: { ...request.headers, ...granted },
+      body: request.body,
+      // The key goes to nobody whom the API names.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    }).catch(() => {
+      throw new ApiError(`Postroom does not answer at ${url}. Is it running?`, {
+        exitCode: exitCodes.unreachable,
       })
-      const answer: unknown = await response.json().catch(() => null)
-      if (response.ok) return schema.parse(answer)
-      const problem = problemSchema.safeParse(answer)
+    })
+    if (!response.ok) throw refusal(response.status, await response.text().catch(() => ''), url)
+    return response
+  }
+
+  return {
+    async call(schema, method, path, parts = {}) {
+      const response = await answerTo(method, path, parts)
+      const answer = schema.safeParse(await response.json().catch(() => null))
+      if (answer.success) return answer.data
       throw new ApiError(
-        problem.success ? `${problem.data.code}: ${problem.data.detail}` : `HTTP ${response.status}`,
+        `${url} answered ${method} ${path} otherwise than this version of the CLI knows: ${z.prettifyError(answer.error)}`,
+        { exitCode: exitCodes.refused },
       )
+    },
+    async bytes(path) {
+      return new Uint8Array(await (await answerTo('GET', path, {})).arrayBuffer())
     },
   }
 }
 
-const loginSchema = z.object({ imap: z.string(), smtp: z.string() })
+function refusal(status: number, text: string, url: string): ApiError {
+  const exitCode = exitCodeOf(status)
+  const problem = problemSchema.safeParse(jsonOf(text))
+  if (problem.success) {
+    const { code, detail } = problem.data
+    return new ApiError(`${code}: ${detail}`, { code, exitCode })
+  }
+  // API Gateway answers before any code of ours, in words of its own.
+  const words = z.object({ message: z.string() }).safeParse(jsonOf(text))
+  return new ApiError(`${url} answered HTTP ${status}${words.success ? `: ${words.data.message}` : ''}`, {
+    exitCode,
+  })
+}
 
-const channelSchema = z.object({
-  id: z.string(),
-  accountId: z.string(),
-  provider: z.string(),
-  email: z.string(),
-  login: loginSchema,
-  auth: z.object({
-    state: z.string(),
-    fault: z.object({ summary: z.string(), actor: z.string() }).nullable(),
-  }),
-  connection: z.object({ state: z.string() }),
-  disconnectedAt: z.string().nullable(),
-})
-export type Channel = z.infer<typeof channelSchema>
+function exitCodeOf(status: number): ExitCode {
+  if (status === 401 || status === 403) return exitCodes.notAllowed
+  if (status === 404) return exitCodes.notFound
+  if (status === 429 || status >= 500) return exitCodes.unreachable
+  return exitCodes.refused
+}
 
-const attemptSchema = z.object({ login: z.string(), accepted: z.boolean(), answer: z.string() })
-export const recheckSchema = z.object({
-  before: loginSchema,
-  after: loginSchema,
-  imap: z.array(attemptSchema),
-  smtp: z.array(attemptSchema),
-})
-
-const pageSchema = z.object({ channels: z.array(channelSchema), cursor: z.string().nullable() })
-
-/** Page by page, so that a million channels need no memory; each with the cursor that continues after its page. */
-export async function* allChannels(
-  api: Api,
-  { account, after }: { account: string | undefined; after: string | undefined },
-): AsyncGenerator<{ channels: Channel[]; cursor: string | null }> {
-  let cursor: string | null = after ?? null
-  do {
-    const query = new URLSearchParams({ limit: '100' })
-    if (account) query.set('accountId', account)
-    if (cursor) query.set('cursor', cursor)
-    const page: z.infer<typeof pageSchema> = await api.call(pageSchema, 'GET', `/v1/channels?${query}`)
-    yield page
-    cursor = page.cursor
-  } while (cursor)
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
 }

@@ -1,8 +1,9 @@
 /** `reconcile-logins`: goes through all channels and finds, or stores, the login that works (row S8). */
 
-import { type Api, ApiError, allChannels, type Channel, recheckSchema } from './api.ts'
-import type { Options } from './postroom.ts'
-import { printTable } from './table.ts'
+import { type Api, ApiError } from './api.ts'
+import { allChannels, type Channel, channelPath, recheckSchema } from './channel-document.ts'
+import { command, exitCodes } from './command.ts'
+import type { Terminal } from './terminal.ts'
 
 interface Row {
   channelId: string
@@ -13,33 +14,38 @@ interface Row {
   reason: string
 }
 
-/** @returns exit code 1 if a channel could not be looked at; the others are done all the same */
-export async function reconcileLogins(api: Api, options: Options): Promise<number> {
-  const rows: Row[] = []
-  let resumeAt = options.after ?? null
-  for await (const { channels, cursor } of allChannels(api, options)) {
-    for (const channel of channels.filter(({ disconnectedAt }) => disconnectedAt === null)) {
-      const row = await reconcile(api, channel, options)
-      rows.push(row)
-      if (options.json) console.log(JSON.stringify(row))
-      else
-        progress(
-          `${rows.length} looked at, ${rows.filter(({ outcome }) => outcome.endsWith('heal') || outcome === 'healed').length} to heal: ${channel.email}`,
-        )
+export const reconcileLoginsCommand = command({
+  name: 'reconcile-logins',
+  words: [],
+  says: 'finds, or stores, the login that works, for every channel; nobody has to sign in again',
+  more: 'By a fresh sign-in and a probe. Changes nothing without --apply, and is safe on live channels. Exit code 1\nif a channel could not be looked at; the others are done all the same.',
+  options: {
+    account: { type: 'string', value: 'ID', says: 'only the channels of this account' },
+    apply: { type: 'boolean', says: 'stores what works' },
+    after: { type: 'string', value: 'CURSOR', says: 'goes on where an earlier call stopped' },
+  },
+  async run({ api, terminal, options }) {
+    const rows: Row[] = []
+    for await (const { channels, cursor } of allChannels(api, options)) {
+      for (const channel of channels.filter(({ disconnectedAt }) => disconnectedAt === null)) {
+        const row = await reconcile(api, channel, options)
+        rows.push(row)
+        if (terminal.json) terminal.document(row)
+        const toHeal = rows.filter(({ outcome }) => outcome === 'would heal' || outcome === 'healed')
+        terminal.progress(`${rows.length} looked at, ${toHeal.length} to heal: ${channel.email}`)
+      }
+      if (cursor) terminal.note(`${rows.length} looked at; go on from here with --after ${cursor}`)
     }
-    resumeAt = cursor
-    if (resumeAt && !options.json)
-      progress(`${rows.length} looked at; go on from here with --after ${resumeAt}\n`)
-  }
-  if (!options.json) report(rows, options)
-  return rows.some(({ outcome }) => outcome === 'failed') ? 1 : 0
-}
+    if (!terminal.json) report(rows, { terminal, apply: options.apply })
+    return rows.some(({ outcome }) => outcome === 'failed') ? exitCodes.notWell : exitCodes.done
+  },
+})
 
-async function reconcile(api: Api, channel: Channel, { apply }: Options): Promise<Row> {
+async function reconcile(api: Api, channel: Channel, { apply }: { apply: boolean }): Promise<Row> {
   const base = { channelId: channel.id, email: channel.email, before: channel.login.smtp }
   try {
-    const path = `/v1/channels/${encodeURIComponent(channel.id)}/reconcile-login`
-    const { before, after } = await api.call(recheckSchema, 'POST', path, { dryRun: !apply })
+    const path = `${channelPath(channel.id)}/reconcile-login`
+    const { before, after } = await api.call(recheckSchema, 'POST', path, { body: { dryRun: !apply } })
     const isSame = before.imap === after.imap && before.smtp === after.smtp
     const outcome = isSame ? 'unchanged' : apply ? 'healed' : 'would heal'
     return { ...base, after: after.smtp, outcome, reason: '' }
@@ -49,14 +55,8 @@ async function reconcile(api: Api, channel: Channel, { apply }: Options): Promis
   }
 }
 
-/** On one line that is written over, where a person watches; not in logs. */
-function progress(text: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${text}`)
-}
-
-function report(rows: Row[], { apply }: Options): void {
-  progress('')
-  printTable(
+function report(rows: Row[], { terminal, apply }: { terminal: Terminal; apply: boolean }): void {
+  terminal.table(
     ['channel', 'address', 'login before', 'login after', 'outcome', 'reason'],
     rows.map(({ channelId, email, before, after, outcome, reason }) => [
       channelId,
@@ -68,5 +68,6 @@ function report(rows: Row[], { apply }: Options): void {
     ]),
   )
   const toHeal = rows.filter(({ outcome }) => outcome === 'would heal').length
-  if (!apply && toHeal > 0) console.log(`\n${toHeal} would heal: run again with --apply to store what works.`)
+  if (!apply && toHeal > 0)
+    terminal.line(`\n${toHeal} would heal: run again with --apply to store what works.`)
 }

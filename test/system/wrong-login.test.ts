@@ -91,5 +91,5 @@ test('a channel stored with the alias heals by itself at the first 535, and the 
 
 test('the command line says in one sentence what is wrong, with its own exit code for wrong words', async () => {
   expect(await cli('nothing')).toMatchObject({ code: 2 })
-  expect(await cli('probe', 'ch_nobody')).toMatchObject({ code: 1 })
+  expect(await cli('probe', 'ch_nobody')).toMatchObject({ code: 3 })
 })
