@@ -4,7 +4,7 @@ import type { z } from 'zod'
 import { type FaultCode, type FieldFault, PostroomError } from './faults.ts'
 
 /** Values of these fields are never repeated, not even in part: they hold mail or secrets. */
-const silentFields = new Set(['text', 'html', 'content', 'clientSecret'])
+const silentFields = new Set(['text', 'html', 'content', 'clientSecret', 'previousClientSecret'])
 
 const foundLimit = 80
 

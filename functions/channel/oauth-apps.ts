@@ -1,7 +1,7 @@
 /** Reads the OAuth apps' credentials from Secrets Manager; the only file that does. */
 
 import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import type { ClientCredentials } from './client-credential.ts'
+import { bySecret, type ClientCredentials } from './client-credential.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
 import { type ConfiguredApp, type OAuthApp, oauthAppsSchema } from './provider.ts'
@@ -56,8 +56,13 @@ export function openOAuthApps(services: {
     async get(provider) {
       const app = (await all())[provider]
       if (app) {
-        const { clientId, tenant } = app
-        return { clientId, tenant, authenticate: credentials.of(app) }
+        const { clientId, tenant, previousClientSecret } = app
+        return {
+          clientId,
+          tenant,
+          authenticate: credentials.of(app),
+          ...(previousClientSecret && { authenticateAsBefore: bySecret(previousClientSecret) }),
+        }
       }
       throw new PostroomError('configuration_invalid', {
         errors: [

@@ -129,6 +129,11 @@ const oauthAppSchema = z
     /** Where people sign in: `common`, `organizations`, `consumers` or one tenant's id. */
     tenant: z.string().min(1).default('common'),
     clientSecret: z.string().min(1).optional(),
+    /**
+     * The secret before this one, while both are valid at the provider: shown where the app is refused with what it
+     * proves itself by now, such as a new secret that was copied wrongly or has not reached all of the provider yet.
+     */
+    previousClientSecret: z.string().min(1).optional(),
     /** A certificate whose RSA key lies in KMS and never leaves it. */
     signingKey: z
       .strictObject({
@@ -158,6 +163,8 @@ export interface OAuthApp {
   clientId: string
   tenant: string
   authenticate: ClientAuthentication
+  /** Tried once more in its place if the provider refuses the app by it. */
+  authenticateAsBefore?: ClientAuthentication
 }
 
 /**

@@ -2,7 +2,8 @@
 
 import { z } from 'zod'
 import { PostroomError } from './faults.ts'
-import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
+import { log } from './log.ts'
+import { type ClientAuthentication, type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
 import { tokenRefusal } from './token-answers.ts'
 
 /** Shorter than the broker's lease, so that a lease outlives every call made under it. */
@@ -65,22 +66,14 @@ export async function revokeToken(
   token: string,
 ): Promise<void> {
   if (!entry.revocationEndpoint) return
-  const response = await post(entry.revocationEndpoint, {
-    client_id: app.clientId,
-    ...(await app.authenticate(entry.revocationEndpoint)),
-    token,
-  })
+  const response = await postAs(app, entry.revocationEndpoint, { token })
   if (!response.ok && response.status !== 400) throw refusal(response, false)
 }
 
 async function call(request: TokenRequest, form: Record<string, string>): Promise<TokenAnswer> {
   const { entry, app, tenantId } = request
   const endpoint = tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant)
-  const response = await post(endpoint, {
-    client_id: app.clientId,
-    ...(await app.authenticate(endpoint)),
-    ...form,
-  })
+  const response = await postAs(app, endpoint, form)
   if (!response.ok) throw refusal(response, form.grant_type === 'authorization_code')
   const answer = answerSchema.safeParse(response.body)
   if (!answer.success) {
@@ -103,14 +96,42 @@ interface Answer {
   retryAfterMs: number | undefined
 }
 
-async function post(url: string, form: Record<string, string>): Promise<Answer> {
+/**
+ * Proves the app by what it proves itself by now. While its secret is being replaced, one that is refused is not the
+ * end: the one before is shown too. A provider looks at the client before it looks at the grant, so that neither a
+ * code nor a refresh token is used up by the first call (RFC 6749 3.2.1).
+ */
+async function postAs(app: OAuthApp, endpoint: string, form: Record<string, string>): Promise<Answer> {
+  // One limit for both calls: the broker's lease outlives it.
+  const signal = AbortSignal.timeout(tokenTimeoutMs)
+  const proveBy = async (authenticate: ClientAuthentication) => {
+    const proof = await authenticate(endpoint)
+    return post(endpoint, { client_id: app.clientId, ...proof, ...form }, signal)
+  }
+  const { authenticate, authenticateAsBefore } = app
+  if (!authenticateAsBefore) return proveBy(authenticate)
+
+  const answer = await proveBy(authenticate).catch(error => {
+    if (error instanceof PostroomError && error.code === 'app_credential_unavailable') return undefined
+    throw error
+  })
+  if (answer && !isClientRefused(answer)) return answer
+  log({ event: 'new_app_credential_refused', clientId: app.clientId })
+  return proveBy(authenticateAsBefore)
+}
+
+function isClientRefused({ ok, status, body }: Answer): boolean {
+  return !ok && tokenRefusal(status, body, false).code === 'app_credentials_refused'
+}
+
+async function post(url: string, form: Record<string, string>, signal: AbortSignal): Promise<Answer> {
   try {
     const response = await fetch(url, {
       method: 'POST',
       headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
       body: new URLSearchParams(form).toString(),
       redirect: 'error',
-      signal: AbortSignal.timeout(tokenTimeoutMs),
+      signal,
     })
     return {
       ok: response.ok,
