@@ -2,6 +2,7 @@
 
 import { channelsCommand } from './channels.ts'
 import { type Command, command, exitCodes } from './command.ts'
+import { federateCommand } from './federate.ts'
 import { probeCommand } from './probe.ts'
 import { reconcileLoginsCommand } from './reconcile-logins.ts'
 import { reparseCommand } from './reparse.ts'
@@ -20,5 +21,6 @@ export const commands: Command[] = [
   probeCommand,
   reconcileLoginsCommand,
   reparseCommand,
+  federateCommand,
   helpCommand,
 ]
