@@ -9,6 +9,7 @@ import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
+import { uploadPrefix } from '../functions/channel/mail-keys.ts'
 import { indexNames, keyNames } from '../functions/channel/table-names.ts'
 import { type ConfigurationInput, readConfiguration } from './configuration.ts'
 
@@ -91,6 +92,8 @@ export class PostroomData extends Construct {
       lifecycleRules: [
         { abortIncompleteMultipartUploadAfter: Duration.days(1) },
         ...(mailDays ? [{ expiration: Duration.days(mailDays) }] : []),
+        // What a message was made of lies with the message; what was never sent goes.
+        { prefix: uploadPrefix, expiration: Duration.days(1) },
       ],
     })
 

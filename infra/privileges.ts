@@ -10,6 +10,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import type { IQueue } from 'aws-cdk-lib/aws-sqs'
+import { uploadPrefix } from '../functions/channel/mail-keys.ts'
 import { indexNames } from '../functions/channel/table-names.ts'
 
 export type FunctionFolder = 'connect' | 'api' | 'send' | 'schedule' | 'fetch' | 'notify'
@@ -41,6 +42,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
   const outboundMail = mail.arnForObjects('accounts/*/outbound/*')
   const inboundMail = mail.arnForObjects('accounts/*/inbound/*')
 
+  const uploads = mail.arnForObjects(`${uploadPrefix}*`)
+
   const announce = allow('AnnounceEvents', 'sns:Publish', events.topicArn)
   const ringForSend = allow('RingForSend', 'sqs:SendMessage', outbound.queueArn)
   const askForPoll = allow('AskForPoll', 'sqs:SendMessage', poll.queueArn)
@@ -48,6 +51,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
   const signWebhooks = allow('SignWebhooks', 'kms:GenerateMac', webhookKey.keyArn)
   // S3 says "no such key" only to those who may list; to others a missing mail looks like a forbidden one.
   const tellMissingMail = allow('TellMissingMail', 's3:ListBucket', mail.bucketArn)
+
+  const readUploads = allow('ReadUploads', 's3:GetObject', uploads)
 
   // Only connect, send and fetch may open tokens. The context is the one that channel/seal.ts wraps data keys under.
   const wrapTokens = allow('WrapTokens', ['kms:Decrypt', 'kms:GenerateDataKey'], tokenKey.keyArn, {
@@ -75,6 +80,9 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       allow('ListMain', tableActions('Query'), listing),
       allow('WriteMail', 's3:PutObject', outboundMail),
       allow('ReadMail', 's3:GetObject', [outboundMail, inboundMail]),
+      // Whoever holds a presigned URL does this in the function's name (channel/presigned.ts).
+      allow('SignUploads', 's3:PutObject', uploads),
+      readUploads,
       tellMissingMail,
       announce,
       ringForSend,
@@ -95,6 +103,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ...proveOAuthApp(things),
       allow('WriteMail', 's3:PutObject', outboundMail),
       allow('ReadMail', 's3:GetObject', outboundMail),
+      readUploads,
       tellMissingMail,
       announce,
       allow('BuryRejected', 'sqs:SendMessage', outboundDeadLetters.queueArn),

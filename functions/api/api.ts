@@ -11,6 +11,7 @@ import {
   jsonVariable,
   mailStore,
   mainTable,
+  presigned,
   providers,
   queues,
   webhookPosting,
@@ -27,6 +28,7 @@ import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
+import type { Presigned } from '../channel/presigned.ts'
 import { findRoute, type Route } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
@@ -37,6 +39,7 @@ import { connectSessionRoutes } from './connect-session-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { messageRoutes } from './message-routes.ts'
 import { openApiRoute } from './openapi.ts'
+import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 
 export interface ApiServices extends AcceptServices, ActivationServices, WebhookRequestServices {
@@ -44,6 +47,7 @@ export interface ApiServices extends AcceptServices, ActivationServices, Webhook
   breaker: AppBreaker
   webhooks: Webhooks
   deliveries: Deliveries
+  presigned: Presigned
   publicUrl: string
   /** Exact URLs a browser may return to. */
   returnUrls: string[]
@@ -69,6 +73,7 @@ function buildServices(): ApiServices {
     events,
     breaker: openAppBreaker({ main, events, now }),
     mail,
+    presigned: presigned(),
     sessions: openConnectSessions({ main, now }),
     messages: openMessages({ main, mail }),
     outbox: openOutbox({ main }),
@@ -94,6 +99,7 @@ const routes: Route<ApiServices>[] = [
   ...connectSessionRoutes,
   ...channelRoutes,
   ...messageRoutes,
+  ...uploadRoutes,
   ...eventRoutes,
   ...webhookRoutes,
   openApiRoute(() => [...routes, ...Object.values(grantEndpoints)]),

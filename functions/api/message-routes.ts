@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { accept } from '../channel/accept.ts'
 import { fitting } from '../channel/event-message.ts'
 import { PostroomError } from '../channel/faults.ts'
-import { type HttpAnswer, json } from '../channel/http.ts'
+import { attachmentNamed, type HttpAnswer, json } from '../channel/http.ts'
 import { log } from '../channel/log.ts'
 import { idempotencyKeySchema, messageDocumentSchema } from '../channel/message-document.ts'
 import { type Message, messageDocumentSchemas, presentMessage } from '../channel/messages.ts'
@@ -208,13 +208,13 @@ async function present(message: Message, { messages }: ApiServices, limitBytes =
   return fitting(presentMessage(message, await messages.readContent(message.contentKey)), limitBytes)
 }
 
-/** Mail is hostile: no browser may take it for a page of ours. RFC 6266 for the name, RFC 8187 for its letters. */
+/** Mail is hostile: no browser may take it for a page of ours. */
 function download(bytes: Uint8Array, contentType: string, filename: string): HttpAnswer {
   return {
     statusCode: 200,
     headers: {
       'content-type': contentType,
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(filename.toWellFormed()).replace(/['()*]/g, '_')}`,
+      'content-disposition': attachmentNamed(filename),
       'x-content-type-options': 'nosniff',
       'cache-control': 'no-store',
     },

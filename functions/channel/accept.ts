@@ -2,12 +2,14 @@
 
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
+import { attachedFiles } from './attached-files.ts'
 import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'
 import { derivedId, randomId } from './identifiers.ts'
 import { parseInput } from './input.ts'
 import type { LoopBrake } from './loop-brake.ts'
-import { type MailStore, mailKeys } from './mail-store.ts'
+import { mailKeys } from './mail-keys.ts'
+import type { MailStore } from './mail-store.ts'
 import { idempotencyKeySchema, type MessageDocument, messageDocumentSchema } from './message-document.ts'
 import type { Address, Messages, OutboundMessage } from './messages.ts'
 import { composeMime } from './mime.ts'
@@ -114,6 +116,8 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
   const messageId = `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`
   const parent = await parentOf(channel, document, services)
   const references = parent ? chain([...parent.references, parent.messageId]) : []
+  const limitBytes = providerOf(providers, channel.provider).limits.messageBytes
+  const files = await attachedFiles(document, { channel, mail, limitBytes })
 
   const raw = await composeMime({
     id,
@@ -121,25 +125,24 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
     date: acceptedAt,
     from,
     document,
+    files,
     inReplyTo: parent?.messageId ?? null,
     references,
   })
-  const limit = providerOf(providers, channel.provider).limits.messageBytes
-  if (raw.byteLength > limit) {
+  if (raw.byteLength > limitBytes) {
     throw new PostroomError('message_too_large', {
       errors: [
-        { field: 'body', rule: `must be at most ${limit} bytes once encoded`, found: `${raw.byteLength}` },
+        {
+          field: 'body',
+          rule: `must be at most ${limitBytes} bytes once encoded`,
+          found: `${raw.byteLength}`,
+        },
       ],
     })
   }
 
   const keys = mailKeys.outbound(channel.accountId, id, randomId('v'))
-  const attachments = document.attachments.map((attachment, index) => ({
-    bytes: Buffer.from(attachment.content, 'base64'),
-    filename: attachment.filename,
-    contentType: attachment.contentType,
-    key: keys.attachment(index),
-  }))
+  const attachments = files.map((file, index) => ({ ...file, key: keys.attachment(index) }))
   const threadId =
     parent?.threadId ?? (await threads.threadOf(channel.id, { messageId, inReplyTo: null, references }))
   await Promise.all([

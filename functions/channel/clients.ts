@@ -16,6 +16,7 @@ import { openGrants } from './grant.ts'
 import { type Health, openHealth } from './health.ts'
 import { type MailStore, openMailStore } from './mail-store.ts'
 import { openOAuthApps } from './oauth-apps.ts'
+import { openPresigned, type Presigned } from './presigned.ts'
 import { mergeProviders, type Providers } from './provider.ts'
 import { openQueues, type Queues } from './queues.ts'
 import { openSeal } from './seal.ts'
@@ -44,6 +45,11 @@ export function channelHealth(services: { main: Table; channels: Channels; event
 
 export function mailStore(): MailStore {
   return openMailStore({ s3: new S3Client({}), bucket: readEnvironment('mailBucket') })
+}
+
+export function presigned(): Presigned {
+  const s3 = new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED' })
+  return openPresigned({ s3, bucket: readEnvironment('mailBucket'), now: Date.now })
 }
 
 /** The queue's URL carries its own host, which the endpoint of a local engine must override. */

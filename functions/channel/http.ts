@@ -42,3 +42,9 @@ export function bodyText(request: HttpRequest): string {
   const { body = '', isBase64Encoded } = request
   return isBase64Encoded ? Buffer.from(body, 'base64').toString('utf8') : body
 }
+
+/** For `Content-Disposition`: RFC 6266, and RFC 8187 for letters beyond ASCII. No name can break out of its header. */
+export function attachmentNamed(filename: string): string {
+  const name = encodeURIComponent(filename.toWellFormed()).replace(/['()*]/g, '_')
+  return `attachment; filename*=UTF-8''${name}`
+}

@@ -1,12 +1,21 @@
-/** The only file that talks to S3: raw mail, frozen replies, and the readable form of both. */
+/** The only file that talks to S3; presigned.ts lets apps do so. Raw mail, frozen replies, the readable form of both, uploads. */
 
 import { Readable } from 'node:stream'
-import { GetObjectCommand, NoSuchKey, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import {
+  GetObjectCommand,
+  HeadObjectCommand,
+  NoSuchKey,
+  NotFound,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3'
 
 export interface MailStore {
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>
   /** @returns undefined if there is no such object */
   read(key: string): Promise<Uint8Array | undefined>
+  /** In bytes. @returns undefined if there is no such object */
+  size(key: string): Promise<number | undefined>
   /** The bytes as they come, for mails too large to hold. @returns undefined if there is no such object */
   stream(key: string): Promise<Readable | undefined>
 }
@@ -28,29 +37,17 @@ export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }):
     async read(key) {
       return (await open(key))?.transformToByteArray()
     },
+    async size(key) {
+      try {
+        return (await s3.send(new HeadObjectCommand({ Bucket: bucket, Key: key }))).ContentLength
+      } catch (error) {
+        if (error instanceof NotFound) return undefined
+        throw error
+      }
+    },
     async stream(key) {
       const body = await open(key)
       return body instanceof Readable ? body : undefined
     },
-  }
-}
-
-/** Every object of one account lies under its own prefix. Ids are safe in keys. */
-const prefix = (accountId: string, direction: string, messageId: string) =>
-  `accounts/${encodeURIComponent(accountId)}/${direction}/${messageId}`
-
-export const mailKeys = {
-  /** `version` is one attempt to accept: of two that race, neither overwrites what the other froze. */
-  outbound: (accountId: string, messageId: string, version: string) =>
-    keysUnder(`${prefix(accountId, 'outbound', messageId)}/${version}`),
-  /** A mail fetched twice has the same bytes: writing them again changes nothing. */
-  inbound: (accountId: string, messageId: string) => keysUnder(prefix(accountId, 'inbound', messageId)),
-}
-
-function keysUnder(folder: string) {
-  return {
-    raw: `${folder}/raw.eml`,
-    content: `${folder}/content.json`,
-    attachment: (index: number) => `${folder}/attachments/${index}`,
   }
 }

@@ -2,6 +2,7 @@
 
 import { domainToASCII } from 'node:url'
 import { z } from 'zod'
+import { uploadIdPattern } from './attached-files.ts'
 
 /** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */
 const addressPattern =
@@ -54,13 +55,23 @@ const addresses = z
   .array(address)
   .max(recipientLimit, { message: `must have at most ${recipientLimit} entries` })
 
-const attachment = z.strictObject({
+export const attachmentSchema = z.strictObject({
   filename: headerText.min(1, { message: 'must not be empty' }),
   contentType: z
     .string()
     .regex(/^[\w.+-]+\/[\w.+-]+$/, { message: 'must be a media type such as image/png' }),
-  content: z.base64({ message: 'must be base64' }),
+  content: z.base64({ message: 'must be base64' }).optional(),
+  uploadId: z
+    .string()
+    .regex(uploadIdPattern, { message: 'must be an id that POST /v1/uploads gave' })
+    .optional()
+    .describe('In place of `content`: the bytes lie in S3 already.'),
 })
+
+const attachment = attachmentSchema.refine(
+  ({ content, uploadId }) => (content === undefined) !== (uploadId === undefined),
+  { path: ['content'], message: 'must be given, or uploadId instead' },
+)
 
 const time = z.iso.datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
 

@@ -2,6 +2,7 @@
 
 import { createHash } from 'node:crypto'
 import MailComposer from 'nodemailer/lib/mail-composer'
+import type { AttachedFile } from './attached-files.ts'
 import type { MessageDocument } from './message-document.ts'
 import type { Address } from './messages.ts'
 
@@ -11,12 +12,13 @@ export interface Letter {
   date: Date
   from: Address
   document: MessageDocument
+  files: AttachedFile[]
   inReplyTo: string | null
   references: string[]
 }
 
 export async function composeMime(letter: Letter): Promise<Buffer> {
-  const { id, messageId, date, from, document, inReplyTo, references } = letter
+  const { id, messageId, date, from, document, files, inReplyTo, references } = letter
   const composer = new MailComposer({
     messageId,
     date,
@@ -39,11 +41,11 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
         'X-Auto-Response-Suppress': 'All',
       }),
     },
-    attachments: document.attachments.map(({ filename, contentType, content }) => ({
+    attachments: files.map(({ filename, contentType, bytes }) => ({
       filename,
       contentType: safeType(contentType),
       contentTransferEncoding: 'base64' as const,
-      content: Buffer.from(content, 'base64'),
+      content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     })),
     // Boundaries are random unless told; frozen bytes must not depend on chance.
     baseBoundary: createHash('sha256').update(id).digest('hex').slice(0, 24),

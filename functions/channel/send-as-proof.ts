@@ -73,6 +73,7 @@ async function sendToItself(
       text: 'This mail proves that replies can be sent as this mailbox. It is removed by itself and can be deleted.',
       automatic: true,
     }),
+    files: [],
     inReplyTo: null,
     references: [],
   })

@@ -6,7 +6,7 @@
 
 import type { Channels } from '../channel/channels.ts'
 import { log } from '../channel/log.ts'
-import { mailKeys } from '../channel/mail-store.ts'
+import { mailKeys } from '../channel/mail-keys.ts'
 import type { IngestServices } from './ingest.ts'
 import { meaningOf } from './meaning.ts'
 import { readMail } from './read-mail.ts'

@@ -1,6 +1,7 @@
 /** The readable form of a mail, in S3 beside its raw bytes. Attachments lie under numbers, whatever they call themselves. */
 
-import type { MailStore, mailKeys } from '../channel/mail-store.ts'
+import type { mailKeys } from '../channel/mail-keys.ts'
+import type { MailStore } from '../channel/mail-store.ts'
 import type { MessageContent, Messages } from '../channel/messages.ts'
 import type { ParsedMail } from './parsed-mail.ts'
 

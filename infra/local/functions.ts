@@ -4,6 +4,7 @@ import { devNull } from 'node:os'
 import { join } from 'node:path'
 import type { FunctionDefinition } from './execution-environment.ts'
 import { numberOf, objectOf, textOf } from './json-shape.ts'
+import { localSecret } from './presigned-requests.ts'
 import { type Assembly, type Identity, plainName, type Resource, region } from './template.ts'
 
 export interface Endpoints {
@@ -72,13 +73,13 @@ function variablesOf(
 
 /**
  * Points the real SDK at the local engines; functions have no local branch. The access key tells whose call it is
- * (gate.ts); the engines check no signature, so any secret will do.
+ * (gate.ts); a signature is checked of presigned URLs only (presigned-requests.ts).
  */
 function sdkEnvironment({ aws, dynamodb, kms }: Endpoints, functionName: string): Record<string, string> {
   return {
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: functionName,
-    AWS_SECRET_ACCESS_KEY: 'local',
+    AWS_SECRET_ACCESS_KEY: localSecret,
     AWS_ENDPOINT_URL: aws,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
     AWS_ENDPOINT_URL_KMS: kms,

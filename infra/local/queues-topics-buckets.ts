@@ -14,6 +14,7 @@ import type { Gate } from './gate.ts'
 import { type JsonObject, textOf } from './json-shape.ts'
 import { LocalError } from './local-error.ts'
 import { isFromLocalProgram, loopbackAddress, portError } from './loopback.ts'
+import { honourPresigned } from './presigned-requests.ts'
 import type { Engine } from './tables.ts'
 import { region } from './template.ts'
 
@@ -50,6 +51,7 @@ export async function startAws(options: {
   app.addHook('onRequest', async (request, reply) => {
     if (!isFromLocalProgram(request.raw, port)) return reply.code(403).send()
   })
+  honourPresigned(app)
   if (options.gate) gateFauxqs(app, { gate: options.gate, objects: s3Store })
   app.addHook('onClose', async () => persistence.close())
 

@@ -167,6 +167,10 @@ test('every call that succeeds answers what is documented', async () => {
       `GET /v1/channels/${channel.id}/messages`,
       { query: { direction: 'inbound' } },
     ],
+    'POST /v1/uploads': [
+      'POST /v1/uploads',
+      { body: { channelId: channel.id, filename: 'a.pdf', contentType: 'application/pdf', size: 9_000_000 } },
+    ],
     'GET /v1/messages/{id}': [`GET /v1/messages/${sent.id}`],
     'DELETE /v1/messages/{id}': [`DELETE /v1/messages/${sent.id}`],
     'POST /v1/messages/{id}/retry': [`POST /v1/messages/${failed.id}/retry`],

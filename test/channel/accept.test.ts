@@ -97,7 +97,7 @@ test.each<[string, object, string, string | undefined]>([
     'an attachment that is too large once encoded',
     { attachments: [{ filename: 'a', contentType: 'a/b', content: 'A'.repeat(20_000) }] },
     'message_too_large',
-    'body',
+    'attachments',
   ],
 ])('%s is refused and leaves nothing behind', async (_what, changes, code, field) => {
   const error = await thrownBy(() => send(changes))

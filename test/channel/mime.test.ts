@@ -3,7 +3,7 @@
 import fc from 'fast-check'
 import { simpleParser } from 'mailparser'
 import { expect, test } from 'vitest'
-import { messageDocumentSchema } from '../../functions/channel/message-document.ts'
+import { type MessageDocument, messageDocumentSchema } from '../../functions/channel/message-document.ts'
 import { composeMime } from '../../functions/channel/mime.ts'
 
 const base = {
@@ -17,7 +17,15 @@ const base = {
 const customer = { address: 'customer@outside.example' }
 
 const compose = (document: object) =>
-  composeMime({ ...base, document: messageDocumentSchema.parse({ to: [customer], text: 'Hi', ...document }) })
+  composeDocument(messageDocumentSchema.parse({ to: [customer], text: 'Hi', ...document }))
+
+function composeDocument(document: MessageDocument, changes: object = {}) {
+  const files = document.attachments.map(({ content = '', ...file }) => ({
+    ...file,
+    bytes: Buffer.from(content, 'base64'),
+  }))
+  return composeMime({ ...base, document, files, ...changes })
+}
 
 /** Header lines of the mail itself, unfolded: `[name, value]`. */
 function headersOf(raw: Buffer): [string, string][] {
@@ -119,7 +127,7 @@ test('no document that passes makes a header that is not ours', async () => {
       fc.pre(result.success)
       passed += 1
       const document = result.data
-      const raw = await composeMime({ ...base, document: document ?? messageDocumentSchema.parse({}) })
+      const raw = await composeDocument(document ?? messageDocumentSchema.parse({}))
       const custom = Object.keys(document?.headers ?? {}).map(name => name.toLowerCase())
       for (const name of namesOf(raw)) expect(own.has(name) || custom.includes(name)).toBe(true)
       expect(namesOf(raw).filter(name => own.has(name))).toHaveLength(
@@ -167,8 +175,8 @@ test('the same document at the same time gives the same bytes', async () => {
 
 test('another message has other boundaries', async () => {
   const document = messageDocumentSchema.parse({ to: [customer], text: 'a', html: 'b' })
-  const first = await composeMime({ ...base, document })
-  const second = await composeMime({ ...base, id: 'msg_other', document })
+  const first = await composeDocument(document)
+  const second = await composeDocument(document, { id: 'msg_other' })
   const boundary = (raw: Buffer) => /boundary="([^"]+)"/.exec(raw.toString())?.[1]
   expect(boundary(first)).not.toBe(boundary(second))
 })

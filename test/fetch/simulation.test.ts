@@ -83,6 +83,7 @@ function newWorld(seed: number) {
     const mail = mortal<MailStore>({
       put: async (key, bytes) => void objects.set(key, bytes),
       read: async key => objects.get(key),
+      size: async key => objects.get(key)?.byteLength,
       stream: async () => undefined,
     })
     const sns = mortal({

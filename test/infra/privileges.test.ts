@@ -77,7 +77,10 @@ test('mail is written by direction: fetch what comes in, api and send what goes 
   )
   expect(written).toEqual({
     Connect: [],
-    Api: [expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/outbound\/\*$/)],
+    Api: [
+      expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/outbound\/\*$/),
+      expect.stringMatching(/^s3:PutObject on .*\/uploads\/\*$/),
+    ],
     Schedule: [],
     Send: [expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/outbound\/\*$/)],
     Fetch: [expect.stringMatching(/^s3:PutObject on .*\/accounts\/\*\/inbound\/\*$/)],

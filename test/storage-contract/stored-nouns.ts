@@ -14,7 +14,8 @@ export function storedNouns(tables: Tables, engines: Engines): void {
   let mail: Parameters<typeof openMessages>[0]['mail']
   beforeAll(async () => {
     nouns = openNouns(tables, await engines.fresh())
-    mail = { put: async () => {}, read: async () => undefined, stream: async () => undefined }
+    const nothing = async () => undefined
+    mail = { put: nothing, read: nothing, size: nothing, stream: nothing }
   })
 
   describe('channels', () => {

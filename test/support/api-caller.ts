@@ -3,7 +3,7 @@
 import { api } from '../../functions/api/api.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
 import type { HttpAnswer } from '../../functions/channel/http.ts'
-import { mailKeys } from '../../functions/channel/mail-store.ts'
+import { mailKeys } from '../../functions/channel/mail-keys.ts'
 import type { InboundMessage } from '../../functions/channel/messages.ts'
 import { httpRequest, jsonOf, type RequestParts } from './http-requests.ts'
 import type { Workbench } from './workbench.ts'

@@ -101,7 +101,12 @@ function recordedClients(endpoints: { dynamodb: string; aws: string; kms: string
   // A refused call is final: the SDK's own retries would only take time.
   const shared = { region, credentials, maxAttempts: 1 }
   const dynamodb = new DynamoDBClient({ ...shared, endpoint: endpoints.dynamodb })
-  const s3 = new S3Client({ ...shared, endpoint: endpoints.aws, forcePathStyle: true })
+  const s3 = new S3Client({
+    ...shared,
+    endpoint: endpoints.aws,
+    forcePathStyle: true,
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+  })
   const sns = new SNSClient({ ...shared, endpoint: endpoints.aws })
   const kms = new KMSClient({ ...shared, endpoint: endpoints.kms })
 

@@ -167,6 +167,7 @@ export async function openSimulation(
     return {
       put: async () => {},
       read: key => step(worker, async () => objects.get(key)),
+      size: async key => objects.get(key)?.byteLength,
       stream: key =>
         step(worker, async () => (objects.has(key) ? Readable.from([objects.get(key)]) : undefined)),
     } as MailStore

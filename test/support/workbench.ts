@@ -19,6 +19,7 @@ import { openMailStore } from '../../functions/channel/mail-store.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
+import { openPresigned } from '../../functions/channel/presigned.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
 import type { PollBatch, Queues } from '../../functions/channel/queues.ts'
 import { openReconnectLinks } from '../../functions/channel/reconnect-link.ts'
@@ -139,6 +140,8 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     main,
     secrets,
     mail,
+    // S3's own clock tells what has expired.
+    presigned: openPresigned({ s3: stores.s3, bucket: stores.bucket, now: Date.now }),
     channels,
     events,
     seal,

@@ -26,6 +26,7 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
   await mailThatIsGone(running, { channel, places })
   await bounceAndReparse(running, { channel, places })
   await queueDocuments(running, { channel, places })
+  await uploads(running, { channel, places })
   await schedulesRareWork(running, { channel, places })
   await webhookThatRecovers(running, { channel, places })
   await firstSealOfTheDay(running, places)
@@ -217,6 +218,27 @@ async function queueDocuments(
   await app.event(accountId, e => e.type === 'message.sent' && e.data.message.subject === 'By queue')
   await put('bad', 'no address')
   await app.event(accountId, e => e.type === 'message.rejected')
+}
+
+/** One file, uploaded once, that a message by HTTP and one by SQS carry. */
+async function uploads(
+  { app }: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const file = Buffer.alloc(7_000_000, 'a larger file than the API takes. ')
+  const asked = { channelId: channel.id, contentType: 'text/plain', size: file.length }
+  const { body: upload } = await app.call('POST', '/v1/uploads', asked)
+  const { status } = await fetch(upload.url, { method: upload.method, headers: upload.headers, body: file })
+  if (status !== 200) throw new Error(`Not uploaded: ${status}`)
+  const attachments = [{ filename: 'a.txt', contentType: 'text/plain', uploadId: upload.uploadId }]
+  const document = { to: [customer], subject: 'Uploaded', text: 'x', attachments }
+  await app.send(channel.id, document, 'uploaded')
+  await queueMessage(places, { ...document, channelId: channel.id, idempotencyKey: 'uploaded-by-queue' })
+  const sent = new Set<string>()
+  await app.event(accountId, e => {
+    if (e.type === 'message.sent' && e.data.message.subject === 'Uploaded') sent.add(e.data.message.id)
+    return sent.size === 2
+  })
 }
 
 /** What `schedule` finds only after a crash, and a mailbox whose turn to be looked at again has come. */
