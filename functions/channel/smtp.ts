@@ -39,6 +39,8 @@ export interface SmtpSession {
    *   handed over, and what smtp-answers.ts makes of a refusal
    */
   send(envelope: Envelope, body: Readable, options: { limitMs: number }): Promise<Accepted>
+  /** False once either side has hung up: we do where a body was refused midway, servers do as they like. */
+  isOpen(): boolean
   close(): void
 }
 
@@ -99,6 +101,7 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
 
   return {
     send: (envelope, body, { limitMs }) => send(connection, envelope, { body, limitMs }),
+    isOpen: () => !connection.destroyed,
     close: () => connection.quit(),
   }
 }

@@ -36,7 +36,9 @@ export function openLine(channel: Channel, services: LineServices): Line {
   let uses = 0
   return {
     async session() {
-      session ??= await openSession(channel, services)
+      if (session?.isOpen()) return session
+      usesOfSession = 0
+      session = await openSession(channel, services)
       return session
     },
     used() {

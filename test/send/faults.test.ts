@@ -3,8 +3,11 @@
 import { expect, test } from 'vitest'
 import { connectionOf } from '../../functions/channel/channel-health.ts'
 import { presentChannel } from '../../functions/channel/channels.ts'
+import { openSmtp } from '../../functions/channel/smtp.ts'
+import { type DrainServices, drain } from '../../functions/send/drain.ts'
 import { useEngines } from '../support/engines.ts'
-import { startSendingChannel } from '../support/sending-channel.ts'
+import type { SmtpAnswer, SmtpStage } from '../support/scripted-smtp.ts'
+import { invocationMs, startSendingChannel } from '../support/sending-channel.ts'
 import { addChannel, eventTypes } from '../support/workbench.ts'
 
 const engines = useEngines()
@@ -43,6 +46,40 @@ test(
     })
   },
   promptMs,
+)
+
+test.each<[string, SmtpStage, SmtpAnswer]>([
+  ['refuses a mail in the middle of its body', 'midBody', '451 4.7.0 Try again'],
+  ['refuses a mail for good in the middle of its body', 'midBody', '550 5.7.1 Spam'],
+  ['hangs up when it has refused a mail', 'body', { reply: '451 4.7.0 Try again', thenDrop: true }],
+  ['hangs up when it has taken a mail', 'body', { reply: '250 2.0.0 OK', thenDrop: true }],
+])(
+  'where a server %s, the next mail is handed over once, over a new connection',
+  async (_what, at, answer) => {
+    const sending = await start()
+    let handedOver = 0
+    const services: DrainServices = {
+      ...sending.bench,
+      async openSmtp(login) {
+        const session = await openSmtp(login)
+        return {
+          ...session,
+          async send(...mail) {
+            handedOver += 1
+            return session.send(...mail)
+          },
+        }
+      },
+    }
+    sending.smtp.script[at] = [answer]
+    await sending.accept('first', { text: 'a line\n'.repeat(20_000) })
+    const next = await sending.accept('next')
+    const deadlineMs = sending.bench.now() + invocationMs
+    await drain(sending.channel.id, { services, deadlineMs })
+    expect((await sending.latest(next)).state).toBe('sent')
+    expect(sending.subjects().at(-1)).toBe('next')
+    expect([handedOver, sending.smtp.connections]).toEqual([2, 2])
+  },
 )
 
 test(

@@ -210,6 +210,7 @@ export async function openSimulation(
 
   function sessionFor(worker: Worker): SmtpSession {
     return {
+      isOpen: () => true,
       close() {},
       send: (_envelope, body) => {
         const fate = simulation.fate()
