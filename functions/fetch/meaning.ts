@@ -31,14 +31,16 @@ export async function meaningOf(
   }
 }
 
-/** By its sender, or since it is a mail that this channel sent. */
+/** By its sender, an alias among them, or since it is a mail that this channel sent. */
 async function cameFromHere(
   { from, postroomIds }: ParsedMail,
   channel: Channel,
   { messages }: MeaningServices,
 ): Promise<boolean> {
-  const { email, sharedMailbox, login } = channel
-  const own = [email, sharedMailbox, login.imap, login.smtp].map(address => address?.toLowerCase())
+  const { email, sharedMailbox, aliases, login } = channel
+  const own = [email, sharedMailbox, ...aliases, login.imap, login.smtp].map(address =>
+    address?.toLowerCase(),
+  )
   if (from.some(({ address }) => own.includes(address.toLowerCase()))) return true
   const named = await Promise.all(postroomIds.map(id => messages.find(id)))
   return named.some(message => message?.direction === 'outbound' && message.channelId === channel.id)

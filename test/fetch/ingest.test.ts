@@ -109,9 +109,12 @@ test('Exchange’s Thread-Index joins what names no ancestor, and no other conve
 
 test.each([
   ['from the mailbox itself', { from: () => channel.email.toUpperCase(), isFromSelf: true }],
+  ['from one of its aliases', { from: () => 'Sales@contoso.example', isFromSelf: true }],
   ['from somebody else', { from: () => 'casey@outside.example', isFromSelf: false }],
 ])('a mail %s says so', async (_what, { from, isFromSelf }) => {
-  expect(await arrive(`From: ${from()}\nMessage-ID: <self@x.example>\n\nHi\n`)).toMatchObject({ isFromSelf })
+  const withAlias = await addChannel(bench, { aliases: ['sales@contoso.example'] })
+  const raw = `From: ${from()}\nMessage-ID: <self@x.example>\n\nHi\n`
+  expect(await arrive(raw, { channel: withAlias })).toMatchObject({ isFromSelf })
 })
 
 test('mails that refer to nothing are threads of their own', async () => {
