@@ -9,11 +9,11 @@ import { randomId } from '../channel/identifiers.ts'
 import { type Lease, leaseKeys, takeLease } from '../channel/lease.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
-import { type ProviderEntry, providerOf } from '../channel/provider.ts'
+import { providerOf } from '../channel/provider.ts'
 import type { Table } from '../channel/table.ts'
 import { type Delivered, deliver } from './deliver.ts'
+import { type MailboxPace, openMailboxPace } from './mailbox-pace.ts'
 import { openRow } from './open-row.ts'
-import { openPace, type Pace } from './pace.ts'
 import { type Look, lookIntoSent, needsCopy, type SentLookServices } from './sent-look.ts'
 import { cancel, hold, type Place, park, waitForChannel } from './settle.ts'
 import { type LineServices, openLine } from './smtp-line.ts'
@@ -25,7 +25,6 @@ export interface DrainServices extends SentLookServices, LineServices {
 
 interface Drain {
   lease: Lease
-  pace: Pace
   services: DrainServices
   /** When the function is ended, whatever it is doing. */
   deadlineMs: number
@@ -38,7 +37,7 @@ const heldPerLook = 50
 const reserveMs = 60_000
 /** What is written after the last answer of a server must be written before the function is ended. */
 const writingMs = 15_000
-/** A longer wait for the pace is not worth an idle function: `schedule` rings again every minute. */
+/** A longer wait for the pace, or for a connection that other channels hold, is not worth an idle function: `schedule` rings again every minute. */
 const longestSleepMs = 10_000
 /** Where the channel itself need not rest. */
 const shortRestMs = 10_000
@@ -49,11 +48,8 @@ export async function drain(
 ): Promise<void> {
   const lease = await takeLease(leaseKeys.outbox(channelId), randomId('drain'), services)
   if (!lease) return
-  // Kept with the lease: what a killed drain sent since its last renewal is not in it.
-  const pace = openPace(lease.note, services.now)
-  lease.leave(() => pace.stored())
   try {
-    do while (await drainOnce(channelId, { lease, pace, services, deadlineMs }));
+    do while (await drainOnce(channelId, { lease, services, deadlineMs }));
     while (!(await lease.release()))
   } catch (error) {
     lease.abandon()
@@ -74,19 +70,27 @@ async function drainOnce(channelId: string, drain: Drain): Promise<boolean> {
 }
 
 async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promise<void> {
-  const { channel, lease, pace, services } = pass
+  const { channel, lease, services, deadlineMs } = pass
   const provider = providerOf(services.providers, channel.provider)
   const line = openLine(channel, services)
+  const { main, now } = services
+  const pace = openMailboxPace(channel, {
+    main,
+    now,
+    limits: provider.limits,
+    untilMs: deadlineMs,
+    note: lease.note,
+  })
+  lease.leave(pace.seen)
   let place: Place = { channel, lease, services }
-  let mode = modeOf(channel, services.now())
+  let mode = modeOf(channel, now())
   let held = 0
 
   const attempt = async (message: OutboundMessage, row: OutboxRow): Promise<Delivered> => {
     try {
       const session = await line.session()
-      const limitMs = pass.deadlineMs - services.now() - writingMs
+      const limitMs = deadlineMs - now() - writingMs
       const delivery = { session, limitMs, needsCopy: needsCopy(channel, provider) }
-      pace.count()
       return await deliver(message, row, { ...place, ...delivery })
     } catch (thrown) {
       return { session: 'broken', error: asPostroomError(thrown), open: message }
@@ -95,7 +99,7 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
 
   try {
     for await (const row of rowsOf(channel.id, services.outbox)) {
-      if (!concerns(row, mode, services.now())) continue
+      if (!concerns(row, mode, now())) continue
       const message = await openRow(row, { ...place, looks })
       if (!message) continue
       if (mode.is !== 'sending') {
@@ -103,7 +107,7 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
         if (++held >= heldPerLook) return
         continue
       }
-      if (!(await mayDeliver(pass, provider))) return
+      if (!(await mayDeliver(pass, pace))) return
       let delivered = await attempt(message, row)
       if (delivered.session === 'broken' && delivered.open && line.isWorn(delivered.error)) {
         line.drop()
@@ -112,12 +116,14 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
       if (delivered.session === 'usable') line.used()
       else line.drop()
       if (delivered.session !== 'broken') continue
-      ;({ mode, place } = await modeAfter(delivered.error, { ...pass, place, provider }))
+      ;({ mode, place } = await modeAfter(delivered.error, { ...pass, place, pace }))
       if (delivered.open) await keepBack(delivered.open, row, { mode, place })
     }
     if (mode.is === 'sending' && line.wasUsed()) await services.health.succeeded(channel, 'smtp')
   } finally {
     line.drop()
+    // What is not given back comes free by itself, once this drain's time is over.
+    await pace.release().catch(() => undefined)
   }
 }
 
@@ -163,13 +169,10 @@ async function keepBack(
 }
 
 /** The lease, the time left and the provider's pace must all allow it. */
-async function mayDeliver(
-  { lease, pace, services, ...pass }: Drain,
-  { limits }: ProviderEntry,
-): Promise<boolean> {
+async function mayDeliver({ lease, services, ...pass }: Drain, pace: MailboxPace): Promise<boolean> {
   for (;;) {
     if (!hasTime({ services, ...pass }) || !(await lease.keep())) return false
-    const waitMs = pace.waitMs(limits.messagesPerMinute)
+    const waitMs = await pace.take()
     if (waitMs === 0) return true
     if (waitMs > longestSleepMs) return false
     await services.sleep(waitMs)
@@ -183,7 +186,7 @@ function hasTime({ deadlineMs, services }: Pick<Drain, 'deadlineMs' | 'services'
 interface Fault extends Drain {
   channel: Channel
   place: Place
-  provider: ProviderEntry
+  pace: MailboxPace
 }
 
 /**
@@ -192,11 +195,11 @@ interface Fault extends Drain {
  */
 async function modeAfter(
   error: PostroomError,
-  { channel, place, pace, services, provider }: Fault,
+  { channel, place, pace, services }: Fault,
 ): Promise<{ mode: Mode; place: Place }> {
   const { health, now } = services
   if (error.code === 'internal') throw error
-  if (error.row.action === 'wait') pace.slowDown(provider.limits.messagesPerMinute)
+  if (error.row.action === 'wait') await pace.slowDown()
   if (isAppFault(error)) {
     // One trouble of the operator's marks no mailbox.
     const until = new Date(now() + (error.retryAfterMs ?? 0)).toISOString()

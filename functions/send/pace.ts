@@ -2,7 +2,7 @@
 
 import { z } from 'zod'
 
-const paceSchema = z.object({
+export const paceSchema = z.object({
   /** What was still too much, at `slowedAtMs`; absent until a provider complains. */
   slowedTo: z.number().nullable(),
   slowedAtMs: z.number(),
@@ -12,14 +12,14 @@ const paceSchema = z.object({
 
 type StoredPace = z.infer<typeof paceSchema>
 
-export interface Pace {
+interface Pace {
   /** How long until the next mail may leave; 0 if now. */
   waitMs(perMinute: number): number
   /** A mail is about to leave. */
   count(): void
   /** The provider says it was too much. */
   slowDown(perMinute: number): void
-  /** To be kept until the next drain. */
+  /** To be kept for the next mail. */
   stored(): StoredPace
 }
 
@@ -28,9 +28,10 @@ const windowMs = 60_000
 /** A mailbox that was slowed to a crawl is back at its provider's limit after this long without complaints. */
 const recoveryMs = 60 * 60_000
 
-/** @param note what an earlier drain stored, if there was one */
-export function openPace(note: unknown, now: () => number): Pace {
-  const { data: stored = { slowedTo: null, slowedAtMs: 0, sends: [] } } = paceSchema.safeParse(note)
+const unused: StoredPace = { slowedTo: null, slowedAtMs: 0, sends: [] }
+
+/** @param stored as it was left, which stays as it is */
+export function openPace(stored: StoredPace = unused, now: () => number): Pace {
   let { slowedTo, slowedAtMs, sends } = stored
 
   /** A second's sends count until the last of them is surely a minute old. */
@@ -57,8 +58,7 @@ export function openPace(note: unknown, now: () => number): Pace {
     count() {
       const second = Math.floor(now() / secondMs)
       const last = sends.at(-1)
-      if (last?.[0] === second) last[1] += 1
-      else sends = [...sends, [second, 1]]
+      sends = last?.[0] === second ? [...sends.slice(0, -1), [second, last[1] + 1]] : [...sends, [second, 1]]
     },
 
     slowDown(perMinute) {

@@ -58,7 +58,12 @@ test(`${channelCount} channels, secret expired: told once an account, nobody pro
   await eachOf(Array.from({ length: channelCount }), async (_, index) => {
     const refreshToken = `refresh-of-${index}`
     endpoint.accept(refreshToken)
-    const channel = await addChannel(bench, { accountId: accountOf(index), tokens: { refreshToken } })
+    const name = `person-${index}@contoso.example`
+    const channel = await addChannel(bench, {
+      accountId: accountOf(index),
+      login: { imap: name, smtp: name },
+      tokens: { refreshToken },
+    })
     await bench.grants.claim(ownerOf(channel))
     channels[index] = channel
   })

@@ -36,7 +36,8 @@ test('I7: another mailbox’s reply, queued behind one that has used up its pace
   const sending = await startSendingChannel(engines)
   const { messagesPerMinute } = microsoftWith({}).limits
   for (let i = 0; i < messagesPerMinute + 5; i++) await sending.accept(`busy ${i}`)
-  const other = await addChannel(sending.bench, { tokens: { accessToken: 'access-0' } })
+  const login = { imap: 'bo@contoso.example', smtp: 'bo@contoso.example' }
+  const other = await addChannel(sending.bench, { login, tokens: { accessToken: 'access-0' } })
   const document = { to: [{ address: 'customer@outside.example' }], subject: 'other', text: 'Hi' }
   await accept({ channel: other, idempotencyKey: 'other', document }, sending.bench)
 
