@@ -56,6 +56,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
   }
   // Prompts carry a link by which the mailbox's owner reconnects.
   const prompting = { ...announcing, publicUrl, ...providers }
+  const appName = configuration.appName && { appName: configuration.appName }
   const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
   const webhooks = { webhookKeyArn: data.webhookKey.keyArn, webhookEgress: 'public' }
   const { authentication } = configuration
@@ -74,6 +75,8 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
       ...tables,
       ...prompting,
       ...tokens,
+      ...ringing,
+      ...appName,
       outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
     },
   })
@@ -123,7 +126,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
       ...polling,
       publicUrl,
       ...accounts,
-      ...(configuration.appName && { appName: configuration.appName }),
+      ...appName,
     },
   })
   const api = new PostroomFunction(scope, 'Api', {

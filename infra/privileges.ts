@@ -106,6 +106,8 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       readUploads,
       tellMissingMail,
       announce,
+      // For notices to owners, which are messages themselves.
+      ringForSend,
       allow('BuryRejected', 'sqs:SendMessage', outboundDeadLetters.queueArn),
     ],
     schedule: [

@@ -68,6 +68,7 @@ function buildServices(): ApiServices {
   const now = Date.now
   const channels = openChannels({ main })
   const events = eventLog(main)
+  const ringing = queues()
   return {
     channels,
     events,
@@ -81,11 +82,11 @@ function buildServices(): ApiServices {
     loopBrake: openLoopBrake({ main, now }),
     slots: openSlots({ main }),
     identities: openIdentities({ main }),
-    health: channelHealth({ main, channels, events }),
+    health: channelHealth({ main, channels, events, queues: ringing }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
     ...webhookPosting(),
-    queues: queues(),
+    queues: ringing,
     providers: providers(),
     publicUrl: readEnvironment('publicUrl'),
     returnUrls: (jsonVariable('returnUrls') as unknown[]).map(String),

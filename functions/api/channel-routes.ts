@@ -28,6 +28,20 @@ async function shown(channel: Channel, { breaker }: ApiServices): Promise<HttpAn
   return json(200, presentChannel(asSeen))
 }
 
+/** @throws PostroomError `request_invalid` */
+async function requireSender(
+  from: string,
+  { channel, services }: { channel: Channel; services: ApiServices },
+): Promise<void> {
+  const sender = await services.channels.find(from)
+  const isOwn = sender?.accountId === channel.accountId && sender.disconnectedAt === null
+  if (isOwn && sender.id !== channel.id) return
+  const rule = 'must be another connected channel of the same account'
+  throw new PostroomError('request_invalid', {
+    errors: [{ field: 'ownerNotice.from', rule, found: from.slice(0, 80) }],
+  })
+}
+
 export const channelRoutes = [
   route(
     {
@@ -73,6 +87,7 @@ export const channelRoutes = [
       const channel = await services.channels.get(parameters.id ?? '')
       if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
       if (Object.keys(body).length === 0) return shown(channel, services)
+      if (body.ownerNotice) await requireSender(body.ownerNotice.from, { channel, services })
       const changed = await services.channels.change(channel.id, body)
       return shown(changed ?? channel, services)
     },

@@ -53,7 +53,7 @@ export async function accept(request: AcceptRequest, services: AcceptServices): 
   const { channel } = request
   const key = readKey(request)
   const document = parseInput(messageDocumentSchema, request.document)
-  const id = derivedId('msg', channel.id, key)
+  const id = outboundId(channel.id, key)
   const documentHash = createHash('sha256').update(JSON.stringify(document)).digest('base64url')
 
   const known = await services.messages.find(id)
@@ -70,6 +70,11 @@ export async function accept(request: AcceptRequest, services: AcceptServices): 
     for (const { address } of recipientsOf(document)) await services.loopBrake.count(channel.id, address)
   }
   return message
+}
+
+/** The same key of the same channel is the same message. */
+export function outboundId(channelId: string, idempotencyKey: string): string {
+  return derivedId('msg', channelId, idempotencyKey)
 }
 
 function recipientsOf(document: MessageDocument) {

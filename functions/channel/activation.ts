@@ -127,6 +127,7 @@ async function store(
     sharedMailbox: session.sharedMailbox,
     connectedAt: at,
     fetchSince: session.fetchSince ?? session.createdAt,
+    ownerNotice: null,
     lastFetchedAt: null,
   }
   return (await channels.create(channel)) ? channel : store(session, candidate, services)

@@ -20,6 +20,14 @@ const channelSchema = z.object({
   sharedMailbox: z.string().nullable(),
   /** Further addresses that may stand in From, which the app vouches for; the provider has the last word. */
   aliases: z.array(z.string()).default([]),
+  /** How its owner is written to when it must be reconnected; null for not at all (send/owner-notice.ts). */
+  ownerNotice: z
+    .object({
+      from: z.string().describe('The channel of the same account that the mail is sent from.'),
+      to: z.string().nullable().describe('Null for the mailbox’s own address.'),
+    })
+    .nullable()
+    .default(null),
   /** XOAUTH2 user name per protocol. */
   login: z.object({ imap: z.string(), smtp: z.string() }),
   /** The OAuth app the grant was given to: another one cannot use it. */
@@ -184,5 +192,18 @@ export const channelSettingsSchema = z.strictObject({
     .array(addressSchema)
     .max(aliasLimit, { message: `must have at most ${aliasLimit} entries` })
     .describe('Further addresses of the mailbox that a message may have in From; replaces those set before.')
+    .optional(),
+  ownerNotice: z
+    .strictObject({
+      from: z
+        .string()
+        .max(idLengthLimit)
+        .describe('Another channel of the same account, which the mail is sent from.'),
+      to: addressSchema.nullable().default(null).describe('Null for the mailbox’s own address.'),
+    })
+    .nullable()
+    .describe(
+      'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
+    )
     .optional(),
 })

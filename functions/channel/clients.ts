@@ -38,7 +38,12 @@ export function eventLog(main: Table): Events {
   })
 }
 
-export function channelHealth(services: { main: Table; channels: Channels; events: Events }): Health {
+export function channelHealth(services: {
+  main: Table
+  channels: Channels
+  events: Events
+  queues: Queues
+}): Health {
   const publicUrl = readEnvironment('publicUrl')
   return openHealth({ ...services, providers: providers(), publicUrl, now: Date.now })
 }

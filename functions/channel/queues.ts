@@ -6,6 +6,21 @@ import { z } from 'zod'
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
 export const doorbellSchema = z.strictObject({ channelId: z.string().min(1) })
 
+/** The owner of a broken mailbox is to be written to, from `channelId`. It carries no link: that is made last. */
+export const ownerNoticeSchema = z.strictObject({
+  channelId: z.string().min(1),
+  ownerNotice: z.strictObject({
+    /** The broken one. */
+    channelId: z.string().min(1),
+    /** When it broke: names the episode. */
+    since: z.string(),
+    /** 0 for the prompt itself. */
+    reminder: z.int(),
+  }),
+})
+
+export type OwnerNotice = z.infer<typeof ownerNoticeSchema>
+
 export const pollBatchSchema = z.strictObject({
   channelIds: z.array(z.string().min(1)).min(1),
   /** Somebody asked and waits: an idle poll then leaves a trace, which it does not otherwise. */
@@ -51,6 +66,7 @@ export interface Queues {
   keepAlive(channelIds: string[]): Promise<void>
   checkApps(): Promise<void>
   ring(channelId: string): Promise<void>
+  noticeOwner(notice: OwnerNotice): Promise<void>
   /** Rings for a webhook that something waits for. */
   notify(webhookId: string): Promise<void>
   /** Batches for `fetch`. */
@@ -107,6 +123,12 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl, notifyQueueUrl
       const body: z.infer<typeof doorbellSchema> = { channelId }
       await sqs.send(
         new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }),
+      )
+    },
+
+    async noticeOwner(notice) {
+      await sqs.send(
+        new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(notice) }),
       )
     },
 

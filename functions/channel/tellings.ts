@@ -3,13 +3,16 @@
 import { type Channel, presentChannel } from './channels.ts'
 import type { EventType } from './events.ts'
 import { type Fault, type FaultCode, faults } from './faults.ts'
+import type { Queues } from './queues.ts'
 import { openReconnectLinks, type ReconnectLinkServices } from './reconnect-link.ts'
 import { openTenantFaults, type TenantFaultServices } from './tenant-faults.ts'
 
 /** Stored with the change it is about, until it is told. */
 export type Telling = Channel['unannounced'][number] & { type: EventType }
 
-export interface TellingServices extends ReconnectLinkServices, TenantFaultServices {}
+export interface TellingServices extends ReconnectLinkServices, TenantFaultServices {
+  queues: Pick<Queues, 'noticeOwner'>
+}
 
 export interface Tellings {
   tell(channel: Channel, telling: Channel['unannounced'][number]): Promise<void>
@@ -38,6 +41,11 @@ export function openTellings(services: TellingServices): Tellings {
           ...(reminder && { reminder }),
           ...(isTenantWide && { isTenantWide }),
         },
+      })
+      if (type !== 'channel.reconnect_required' || channel.ownerNotice === null) return
+      await services.queues.noticeOwner({
+        channelId: channel.ownerNotice.from,
+        ownerNotice: { channelId: channel.id, since: channel.auth.since, reminder: reminder ?? 0 },
       })
     },
   }

@@ -40,13 +40,14 @@ function buildServices(): ConnectServices {
   const { secrets, seal, apps, grants, tokens, breaker, providers } = secretServices({ main, events })
   const channels = openChannels({ main })
   const publicUrl = readEnvironment('publicUrl')
+  const ringing = queues()
   return {
     sessions: openConnectSessions({ main, now }),
     channels,
     links: openReconnectLinks({ main, channels, publicUrl, now }),
     slots: openSlots({ main }),
-    health: channelHealth({ main, channels, events }),
-    queues: queues(),
+    health: channelHealth({ main, channels, events, queues: ringing }),
+    queues: ringing,
     secrets,
     seal,
     apps,

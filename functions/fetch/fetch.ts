@@ -55,6 +55,7 @@ function buildServices(): FetchServices {
   const channels = openChannels({ main })
   const events = eventLog(main)
   const { tokens, grants, apps, providers } = secretServices({ main, events })
+  const ringing = queues()
   return {
     channels,
     events,
@@ -64,7 +65,7 @@ function buildServices(): FetchServices {
     apps,
     providers,
     identities: openIdentities({ main }),
-    queues: queues(),
+    queues: ringing,
     slots: openSlots({ main }),
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     messages: openMessages({ main, mail }),
@@ -74,7 +75,7 @@ function buildServices(): FetchServices {
     cursors: openCursors({ main }),
     imap: { glance, open: openImapSession },
     memory: openMemory(memoryLimitBytes),
-    health: channelHealth({ main, channels, events }),
+    health: channelHealth({ main, channels, events, queues: ringing }),
     now,
   }
 }

@@ -50,6 +50,7 @@ function buildServices(): ScheduleServices {
   const channels = openChannels({ main })
   const now = Date.now
   const events = eventLog(main)
+  const ringing = queues()
   return {
     main,
     minutes: openMinutes({ main, now }),
@@ -57,11 +58,11 @@ function buildServices(): ScheduleServices {
     outbox: openOutbox({ main }),
     channels,
     sessions: openConnectSessions({ main, now }),
-    health: channelHealth({ main, channels, events }),
+    health: channelHealth({ main, channels, events, queues: ringing }),
     breaker: openAppBreaker({ main, events, now }),
     keepAlive: openKeepAlive({ main, channels, now }),
     webhooks: openWebhooks({ main }),
-    queues: queues(),
+    queues: ringing,
     now,
   }
 }

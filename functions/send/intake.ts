@@ -1,16 +1,15 @@
-/** What a queue record is: a doorbell, a message document to accept, or something that can never be accepted. */
+/** What a queue record is: a doorbell, a message document to accept, a notice to an owner, or something that can never be accepted. */
 
 import type { SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
-import { type AcceptServices, accept } from '../channel/accept.ts'
-import type { Channels } from '../channel/channels.ts'
+import { accept } from '../channel/accept.ts'
 import { type Events, operatorAccount } from '../channel/events.ts'
 import { asPostroomError, describeFault, type PostroomError } from '../channel/faults.ts'
 import { parseInput } from '../channel/input.ts'
-import { doorbellSchema } from '../channel/queues.ts'
+import { doorbellSchema, ownerNoticeSchema } from '../channel/queues.ts'
+import { noticeOwner, type OwnerNoticeServices } from './owner-notice.ts'
 
-export interface IntakeServices extends AcceptServices {
-  channels: Channels
+export interface IntakeServices extends OwnerNoticeServices {
   events: Events
   /** Puts a record that can never be accepted into the dead-letter queue, for a person to look at. */
   bury(record: SQSRecord, code: string): Promise<void>
@@ -29,6 +28,8 @@ export async function takeIn(record: SQSRecord, services: IntakeServices): Promi
   const body = parseJson(record.body)
   const doorbell = doorbellSchema.safeParse(body)
   if (doorbell.success) return doorbell.data.channelId
+  const notice = ownerNoticeSchema.safeParse(body)
+  if (notice.success) return noticeOwner(notice.data, services)
   try {
     const { channelId, idempotencyKey, ...document } = parseInput(documentSchema, body)
     const channel = await services.channels.get(channelId)

@@ -9,14 +9,16 @@ import {
   eventLog,
   mailStore,
   mainTable,
+  queues,
   secretServices,
   sqsClient,
 } from '../channel/clients.ts'
-import { readEnvironment } from '../channel/environment.ts'
+import { readEnvironment, readOptional } from '../channel/environment.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
+import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { openSentFolder } from '../channel/sent-folder.ts'
 import { openSmtp } from '../channel/smtp.ts'
 import { openThreads } from '../channel/threads.ts'
@@ -42,6 +44,7 @@ function buildServices(): SendServices {
   const { tokens, providers } = secretServices({ main, events })
   const sqs = sqsClient()
   const deadLetterUrl = readEnvironment('outboundDeadLetterUrl')
+  const ringing = queues()
   return {
     main,
     mail,
@@ -53,7 +56,9 @@ function buildServices(): SendServices {
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
     loopBrake: openLoopBrake({ main, now }),
-    health: channelHealth({ main, channels, events }),
+    health: channelHealth({ main, channels, events, queues: ringing }),
+    links: openReconnectLinks({ main, channels, publicUrl: readEnvironment('publicUrl'), now }),
+    appName: readOptional('appName'),
     async bury(record, code) {
       await sqs.send(
         new SendMessageCommand({

@@ -92,3 +92,29 @@ test('a disconnected channel takes no settings', async () => {
   await bench.channels.change(channel.id, { disconnectedAt: new Date(bench.now()).toISOString() })
   expect(problemOf(await change({ displayName: 'x' }))).toMatchObject({ code: 'channel_disconnected' })
 })
+
+test('notices to the owner can be switched on and off', async () => {
+  const sender = await addChannel(bench)
+  const wanted = { from: sender.id, to: 'owner@outside.example' }
+  expect(jsonOf(await change({ ownerNotice: wanted })).ownerNotice).toEqual(wanted)
+  expect(jsonOf(await change({ ownerNotice: { from: sender.id } })).ownerNotice).toEqual({
+    ...wanted,
+    to: null,
+  })
+  expect(jsonOf(await change({ displayName: 'x' })).ownerNotice).toEqual({ ...wanted, to: null })
+  expect(jsonOf(await change({ ownerNotice: null })).ownerNotice).toBeNull()
+})
+
+test('I6: notices are sent from another connected channel of the same account only', async () => {
+  const others = [
+    channel,
+    await addChannel(bench, { accountId: 'other' }),
+    await addChannel(bench, { disconnectedAt: new Date(bench.now()).toISOString() }),
+    { id: 'ch_nobody' },
+  ]
+  for (const { id } of others) {
+    const refused = problemOf(await change({ ownerNotice: { from: id } }))
+    expect(refused).toMatchObject({ status: 400, errors: [{ field: 'ownerNotice.from', found: id }] })
+  }
+  expect(await bench.channels.get(channel.id)).toEqual(channel)
+})

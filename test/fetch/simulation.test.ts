@@ -104,7 +104,8 @@ function newWorld(seed: number) {
       threads: openThreads({ main: table }),
       cursors: openCursors({ main: table }),
       health: openHealth({
-        main,
+        main: table,
+        queues: recordQueues(),
         channels,
         events,
         providers: {},

@@ -53,6 +53,7 @@ export function racingNouns(tables: Tables, engines: Engines): void {
         reparse: nothing,
         forget: nothing,
         ring: nothing,
+        noticeOwner: nothing,
         notify: nothing,
         poll: nothing,
         pollNow: nothing,

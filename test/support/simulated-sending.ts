@@ -192,7 +192,15 @@ export async function openSimulation(
       events,
       messages: openMessages({ main, mail }),
       outbox: openOutbox({ main }),
-      health: openHealth({ main, channels, events, providers: {}, publicUrl: 'http://localhost:4400', now }),
+      health: openHealth({
+        main,
+        channels,
+        events,
+        providers: {},
+        queues: { noticeOwner: async () => {} },
+        publicUrl: 'http://localhost:4400',
+        now,
+      }),
       providers: providersWith({
         limits: { smtpConnections: 3, messagesPerMinute, messageBytes: 1e6 },
       }),

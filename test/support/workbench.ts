@@ -21,7 +21,7 @@ import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
 import { openPresigned } from '../../functions/channel/presigned.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
-import type { PollBatch, Queues } from '../../functions/channel/queues.ts'
+import type { OwnerNotice, PollBatch, Queues } from '../../functions/channel/queues.ts'
 import { openReconnectLinks } from '../../functions/channel/reconnect-link.ts'
 import { openSeal } from '../../functions/channel/seal.ts'
 import { openSentFolder } from '../../functions/channel/sent-folder.ts'
@@ -53,6 +53,8 @@ export interface RecordedQueues extends Queues {
   reparses: string[]
   /** Ids of the channels whose grants are to be looked after, batch by batch. */
   keptAlive: string[][]
+  /** Owners that are to be written to. */
+  notices: OwnerNotice[]
   /** How often the OAuth apps were to be checked. */
   appChecks: number
 }
@@ -65,6 +67,7 @@ export function recordQueues(): RecordedQueues {
   const forgotten: string[] = []
   const reparses: string[] = []
   const keptAlive: string[][] = []
+  const notices: OwnerNotice[] = []
   return {
     rings,
     notified,
@@ -76,6 +79,10 @@ export function recordQueues(): RecordedQueues {
       reparses.push(messageId)
     },
     keptAlive,
+    notices,
+    async noticeOwner(notice) {
+      notices.push(notice)
+    },
     appChecks: 0,
     async keepAlive(channelIds) {
       keptAlive.push(channelIds)
@@ -133,6 +140,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
   const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
   const grants = openGrants({ secrets, seal, now })
   const breaker = openAppBreaker({ main, events, now })
+  const queues = recordQueues()
   return {
     stores,
     clock,
@@ -161,7 +169,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     slots: openSlots({ main }),
     sessions: openConnectSessions({ main, now }),
     links: openReconnectLinks({ main, channels, publicUrl, now }),
-    health: openHealth({ main, channels, events, providers, publicUrl, now }),
+    health: openHealth({ main, channels, events, providers, queues, publicUrl, now }),
     tokens: openTokens({ grants, apps, providers, breaker, now }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
@@ -169,7 +177,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     egress: 'loopback' as Egress,
     // Long enough for a busy machine, short enough for a test to wait for.
     webhookTimeoutMs: 1_500,
-    queues: recordQueues(),
+    queues,
     openSmtp,
     openSent: openSentFolder,
     /** Nobody waits for the time to pass. */
@@ -201,6 +209,7 @@ export async function addChannel(
     displayName: 'Ada Lovelace',
     sharedMailbox: null,
     aliases: [],
+    ownerNotice: null,
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId,
     access: { imap: { state: 'ok', fault: null }, smtp: { state: 'ok', fault: null } },

@@ -29,6 +29,7 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
   await uploads(running, { channel, places })
   await schedulesRareWork(running, { channel, places })
   await webhookThatRecovers(running, { channel, places })
+  await ownerIsWrittenTo(running, { channel, places })
   await firstSealOfTheDay(running, places)
   await endOfGrants(running, channel)
 }
@@ -316,6 +317,33 @@ async function webhookThatRecovers(
     server.close()
     server.closeAllConnections()
   }
+}
+
+/** A mailbox that only sends finds its grant dead: its owner gets a mail from the other one. */
+async function ownerIsWrittenTo(
+  running: RunningSystem,
+  { channel, places }: { channel: Json; places: Places },
+): Promise<void> {
+  const { app } = running
+  const broken = await running.connect('grace', { accountId })
+  await app.call('PATCH', `/v1/channels/${broken.id}`, { ownerNotice: { from: channel.id } })
+  await changeItem(
+    places,
+    places.mainTable,
+    { pk: `CHANNEL#${broken.id}`, sk: 'CHANNEL' },
+    { access: { imap: { state: 'blocked', fault: null }, smtp: { state: 'ok', fault: null } } },
+  )
+  const { grantId } = await storedChannel(places, broken.id)
+  await running.sandbox('/personas/grace/script', { script: 'grant_revoked' })
+  const ended = { refreshAtMs: 0, expiresAtMs: 0 }
+  await changeItem(places, places.secretsTable, { pk: `GRANT#${grantId}`, sk: 'GRANT' }, ended)
+  await app.send(broken.id, { to: [customer], subject: 'Waits', text: 'x' }, 'waits')
+  await app.event(accountId, e => e.type === 'channel.reconnect_required' && e.channelId === broken.id)
+  await app.event(
+    accountId,
+    e => e.type === 'message.sent' && e.data.message.subject.startsWith('Please reconnect the mailbox'),
+  )
+  await running.sandbox('/personas/grace/script', { script: null })
 }
 
 /** The first token that a function seals on a new day makes the day's key: the same code, with the function's name. */
