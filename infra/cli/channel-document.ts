@@ -13,7 +13,7 @@ export const faultSchema = z.object({
 const loginSchema = z.object({ imap: z.string(), smtp: z.string() })
 const accessSchema = z.object({ state: z.string(), fault: faultSchema.nullable() })
 
-const channelSchema = z.looseObject({
+export const channelSchema = z.looseObject({
   id: z.string(),
   accountId: z.string(),
   provider: z.string(),
@@ -21,7 +21,26 @@ const channelSchema = z.looseObject({
   login: loginSchema,
   access: z.object({ imap: accessSchema, smtp: accessSchema }),
   auth: z.object({ state: z.string(), fault: faultSchema.nullable(), since: z.string() }),
-  connection: z.looseObject({ state: z.string() }),
+  connection: z.object({
+    state: z.string(),
+    fault: faultSchema.nullish(),
+    since: z.string().nullish(),
+    until: z.string().nullish(),
+  }),
+  /** Newest last. */
+  history: z
+    .array(
+      z.object({
+        at: z.string(),
+        axis: z.string(),
+        protocol: z.string().nullable(),
+        from: z.string(),
+        to: z.string(),
+        reason: z.string(),
+        evidence: z.string().nullable(),
+      }),
+    )
+    .default([]),
   connectedAt: z.string(),
   lastFetchedAt: z.string().nullable(),
   disconnectedAt: z.string().nullable(),

@@ -6,7 +6,7 @@ import { channelPath, faultSchema } from './channel-document.ts'
 
 const addressSchema = z.object({ address: z.string(), name: z.string().nullish() })
 
-const messageSchema = z.looseObject({
+export const messageSchema = z.looseObject({
   id: z.string(),
   channelId: z.string(),
   direction: z.enum(['inbound', 'outbound']),
@@ -17,6 +17,7 @@ const messageSchema = z.looseObject({
   cc: z.array(addressSchema).nullish(),
   text: z.string().nullish(),
   threadId: z.string().nullish(),
+  attachments: z.array(z.object({ index: z.int(), filename: z.string(), sizeBytes: z.int() })).default([]),
   fault: faultSchema.nullish(),
   acceptedAt: z.string().nullish(),
   receivedAt: z.string().nullish(),

@@ -1,0 +1,233 @@
+/** The command line against the whole running system: every job of an operator, as a shell sees it. */
+
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
+import { expect, onTestFinished, test } from 'vitest'
+import { exitCodes } from '../../infra/cli/command.ts'
+import { newPerson } from '../../infra/local/as-person.ts'
+import { type CliRun, runCli } from '../support/running-cli.ts'
+import { useRunningSystem } from '../support/running-system.ts'
+import { answers, useReceivers } from '../support/webhook-receiver.ts'
+
+const running = useRunningSystem()
+const receivers = useReceivers()
+
+type Options = Parameters<typeof runCli>[1]
+function cli(line: string, options: Options = {}): Promise<CliRun> {
+  const environment = {
+    POSTROOM_URL: running.system.url,
+    POSTROOM_API_KEY: running.system.apiKey,
+    ...options.environment,
+  }
+  return runCli(line.split(' '), { ...options, environment })
+}
+
+const documents = ({ lines }: CliRun) => lines.filter(line => line !== '').map(line => JSON.parse(line))
+
+async function scratchFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'postroom-test-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  return folder
+}
+
+test('connect prints the link, waits for its owner, and confirms the channel', async () => {
+  const person = newPerson()
+  const run = await cli('connect --account shop --provider microsoft', {
+    onLine: line => {
+      if (line.startsWith('http')) void person.connect(line, 'grace')
+    },
+  })
+  expect(run).toMatchObject({ code: exitCodes.done, stderr: expect.stringContaining('within ten minutes') })
+  expect(run.lines[1]).toMatch(
+    /^Grace\.Hopper@tenant-b\.example is connected as ch_\w+, login grace@tenant-a\.example\.$/,
+  )
+})
+
+test('connect says why no channel came of it, and who must act', async () => {
+  const run = await cli('connect --account shop --provider microsoft', {
+    onLine: line => {
+      if (line.startsWith('http')) void newPerson().connect(line, 'grace', { decision: 'decline' })
+    },
+  })
+  expect(run.code).toBe(exitCodes.refused)
+  expect(run.stderr).toMatch(/Not connected: consent_declined: .* Must act: owner\./)
+})
+
+test('connect ends at Ctrl-C', async () => {
+  const stop = new AbortController()
+  const run = await cli('connect --account shop --provider google --json', {
+    signal: stop.signal,
+    onLine: () => stop.abort(),
+  })
+  expect(documents(run)).toHaveLength(1)
+  expect(run.code).toBe(exitCodes.refused)
+})
+
+test('channels and channel show the logins, both health axes, the reason and who must act', async () => {
+  const { id } = await running.connect('ada', { accountId: 'health', script: 'smtp_disabled_tenant' })
+  const listed = await cli('channels --account health')
+  expect(listed.lines[0]).toMatch(/^channel +account +address +login +auth +connection +must act$/)
+  expect(listed.lines[2]).toContain(id)
+  expect(listed.lines[2]).toMatch(/blocked_by_admin +ok +tenant_admin$/)
+  const shown = await cli(`channel ${id}`)
+  expect(shown.code).toBe(exitCodes.notWell)
+  expect(shown.stdout).toMatch(/^auth +blocked_by_admin since /m)
+  expect(shown.stdout).toMatch(/^ {2}reason +smtp_disabled/m)
+  expect(shown.stdout).toMatch(/^ {2}must act +tenant_admin$/m)
+  expect(shown.stdout).toMatch(/^connection +ok$/m)
+  expect(documents(await cli(`channel ${id} --json`))).toMatchObject([
+    { id, auth: { state: 'blocked_by_admin' } },
+  ])
+})
+
+test('what is not there is told with exit code 3, a wrong key with 6', async () => {
+  for (const line of ['channel ch_no', 'message msg_no', 'raw msg_no', 'retry msg_no', 'webhooks test wh_no'])
+    expect(await cli(line)).toMatchObject({
+      code: exitCodes.notFound,
+      stderr: expect.stringMatching(/not_found/),
+    })
+  const wrongKey = { environment: { POSTROOM_API_KEY: 'wrong' } }
+  expect((await cli('channels', wrongKey)).code).toBe(exitCodes.notAllowed)
+})
+
+test('a message is sent, waited for, listed and read; its bytes and attachment come back', async () => {
+  const channel = await running.connect('margaret', { accountId: 'mail' })
+  const folder = await scratchFolder()
+  await writeFile(join(folder, 'note.txt'), 'attached')
+  const sent = await cli(
+    `send ${channel.id} --to casey@outside.example --subject Hello --text - --attach ${join(folder, 'note.txt')} --wait --json`,
+    { stdin: 'From stdin.' },
+  )
+  expect(sent.code).toBe(exitCodes.done)
+  const [message] = documents(sent)
+  expect(message).toMatchObject({ state: 'sent', subject: 'Hello', text: 'From stdin.' })
+  const outbox = await cli(`outbox ${channel.id}`)
+  expect(outbox.lines[2]).toMatch(new RegExp(`^${message.id} .*sent +casey@outside.example +Hello$`))
+  expect((await cli(`outbox ${channel.id} --state failed --json`)).stdout).toBe('')
+  const shown = await cli(`message ${message.id}`)
+  expect(shown.stdout).toMatch(/^attachment 0 +note\.txt, 8 bytes$/m)
+  expect((await cli(`raw ${message.id}`)).stdout).toContain('Subject: Hello')
+  const output = join(folder, 'copy')
+  expect((await cli(`raw ${message.id} --attachment 0 --output ${output}`)).code).toBe(exitCodes.done)
+  expect(await readFile(output, 'utf8')).toBe('attached')
+  // A second time it is there, and nothing is overwritten.
+  expect((await cli(`raw ${message.id} --output ${output}`)).code).toBe(exitCodes.usage)
+  expect(await cli(`cancel ${message.id}`)).toMatchObject({
+    code: exitCodes.refused,
+    stderr: expect.stringContaining('message_not_cancellable'),
+  })
+  expect(await cli(`resolve ${message.id} --resend`)).toMatchObject({ code: exitCodes.refused })
+})
+
+test("the API's own message document is sent as it is, once under the same key", async () => {
+  const channel = await running.connect('margaret', { accountId: 'mail' })
+  const stdin = JSON.stringify({ to: [{ address: 'casey@outside.example' }], text: 't' })
+  const line = `send ${channel.id} --document - --key once --json`
+  const [first, second] = [await cli(line, { stdin }), await cli(line, { stdin })]
+  expect(documents(first)[0].id).toBe(documents(second)[0].id)
+  expect(await cli(line, { stdin: '{"to":' })).toMatchObject({
+    code: exitCodes.usage,
+    stderr: expect.stringContaining('stdin must hold one JSON object.'),
+  })
+  expect(await cli(line, { stdin: '{"to":7}' })).toMatchObject({
+    code: exitCodes.refused,
+    stderr: expect.stringContaining('request_invalid'),
+  })
+})
+
+/** What a connection that broke after the final dot leaves, and a Sent folder without a copy. */
+async function makeUncertain(messageId: string): Promise<void> {
+  const client = new DynamoDBClient({
+    endpoint: running.system.cloud.endpoints.dynamodb,
+    region: 'us-east-1',
+    credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
+  })
+  const { TableNames = [] } = await client.send(new ListTablesCommand({}))
+  await DynamoDBDocumentClient.from(client).send(
+    new UpdateCommand({
+      TableName: TableNames.find(name => name.includes('Main')),
+      Key: { pk: `MESSAGE#${messageId}`, sk: 'MESSAGE' },
+      UpdateExpression: 'SET #state = :uncertain',
+      ConditionExpression: 'attribute_exists(pk)',
+      ExpressionAttributeNames: { '#state': 'state' },
+      ExpressionAttributeValues: { ':uncertain': 'uncertain' },
+    }),
+  )
+}
+
+test('an uncertain message is sent again only when a person takes the risk', async () => {
+  const channel = await running.connect('ada', { accountId: 'uncertain' })
+  const sent = await cli(`send ${channel.id} --to c@outside.example --text t --wait --json`)
+  const [{ id }] = documents(sent)
+  await makeUncertain(id)
+  expect((await cli(`outbox ${channel.id} --state uncertain`)).lines).toHaveLength(3)
+  expect((await cli(`resolve ${id}`)).code).toBe(exitCodes.usage)
+  expect(await cli(`resolve ${id} --resend`)).toMatchObject({
+    code: exitCodes.done,
+    stdout: `${id} is sent again.\n`,
+  })
+})
+
+test('new mail is polled, followed as an event, listed, and answered in its thread', async () => {
+  const { id } = await running.connect('linus', { accountId: 'follow', provider: 'google' })
+  const stop = new AbortController()
+  const following = cli('events --account follow --type message.received --follow', {
+    signal: stop.signal,
+    onLine: () => stop.abort(),
+  })
+  const from = { address: 'casey@outside.example', name: 'Casey' }
+  await running.sandbox('/personas/linus/deliver', { from, subject: 'Where is it?', text: 'Hm.' })
+  expect((await cli(`poll ${id}`)).code).toBe(exitCodes.done)
+  const { lines, code, stderr } = await following
+  expect(code).toBe(exitCodes.done)
+  expect(lines.join()).toMatch(/message\.received +ch_\w+ .*"Where is it\?"/)
+  expect(stderr).toMatch(/Go on from here with --after \S+/)
+  const [received] = documents(await cli(`messages ${id} --json`))
+  expect(received).toMatchObject({ direction: 'inbound', subject: 'Where is it?' })
+  const answer = await cli(
+    `send ${id} --to casey@outside.example --text Here --reply-to-message ${received.id} --wait --json`,
+  )
+  expect(documents(answer)[0]).toMatchObject({ threadId: received.threadId, inReplyTo: received.messageId })
+  expect((await cli(`reparse ${received.id}`)).stdout).toBe('1 mail is being parsed once more.\n')
+})
+
+test('webhooks are added, tried, changed, told again, given a new secret, and removed', async () => {
+  const receiver = await receivers.open()
+  const added = await cli(`webhooks add ${receiver.url} --account mail --type message.sent --json`)
+  const [{ id, secret }] = documents(added)
+  expect(secret).toMatch(/^whsec_/)
+  expect((await cli('webhooks list --account mail')).lines[2]).toMatch(
+    new RegExp(`^${id} +mail +${receiver.url} +message\\.sent +active$`),
+  )
+  expect((await cli(`webhooks test ${id}`)).stdout).toMatch(/^Accepted: HTTP 204, \d+ ms\n$/)
+  receiver.behave(answers.failing)
+  expect(await cli(`webhooks test ${id}`)).toMatchObject({
+    code: exitCodes.notWell,
+    stdout: expect.stringContaining('Not accepted: HTTP 500'),
+  })
+  receiver.behave(answers.ok)
+  const log = documents(await cli('events --account mail --type message.sent --json'))
+  expect((await cli(`webhooks redeliver ${id}`)).stdout).toMatch(
+    new RegExp(`^${log.length} events? (is|are) `),
+  )
+  await expect.poll(() => receiver.ids()).toEqual(expect.arrayContaining(log.map(event => event.id)))
+  expect((await cli(`webhooks rotate ${id}`)).stdout).toMatch(/whsec_/)
+  expect((await cli(`webhooks change ${id} --state paused`)).stdout).toContain('paused')
+  expect((await cli(`webhooks remove ${id}`)).code).toBe(exitCodes.done)
+  expect((await cli(`webhooks remove ${id}`)).code).toBe(exitCodes.notFound)
+})
+
+test('settings change the name in From; a disconnect wants to be meant', async () => {
+  const { id } = await running.connect('ada', { accountId: 'end' })
+  const named = await runCli(['settings', id, '--name', 'The Desk', '--json'], {
+    environment: { POSTROOM_URL: running.system.url, POSTROOM_API_KEY: running.system.apiKey },
+  })
+  expect(documents(named)[0]).toMatchObject({ displayName: 'The Desk' })
+  expect((await cli(`disconnect ${id}`)).code).toBe(exitCodes.usage)
+  const ended = await cli(`disconnect ${id} --yes`)
+  expect(ended.stdout).toContain('is disconnected.')
+  expect((await cli('channels --account end')).lines[2]).toMatch(/disconnected/)
+})
