@@ -3,7 +3,7 @@
 import { ApiError, NoAnswer, sentenceOf } from './api.js'
 import { byId, element } from './elements.js'
 import { toast } from './toast.js'
-import { addressesText, replySubject } from './wording.js'
+import { addressesText, replySubject, ruleSentence } from './wording.js'
 
 /**
  * @typedef {object} Draft
@@ -134,7 +134,7 @@ export function openCompose({ api, onAccepted }) {
     for (const name of fields) {
       const own = errors.filter(({ field }) => fieldOf(field) === name)
       byId(`compose-${name}-error`).replaceChildren(
-        ...own.map(fault => element('span', { text: sentence(fault) })),
+        ...own.map(fault => element('span', { text: ruleSentence(fault) })),
       )
       form.elements[name].setAttribute('aria-invalid', String(own.length > 0))
     }
@@ -144,12 +144,6 @@ export function openCompose({ api, onAccepted }) {
   }
 
   return { write }
-}
-
-/** @param {{ rule: string, found: string }} fault */
-function sentence({ rule, found }) {
-  const isNothing = ['nothing', '(not shown)', 'a list of 0'].includes(found)
-  return `${isNothing ? 'This field' : `“${found}”`} ${rule}.`
 }
 
 /** @param {any} [original] @returns {Draft} */

@@ -14,6 +14,7 @@ import { showMessages } from './messages.js'
 import { oneAtATime } from './refresh.js'
 import { hrefOf, readPlace } from './routes.js'
 import { toast } from './toast.js'
+import { openWebhooks } from './webhooks.js'
 
 /** Not every change is an event: between events the console looks this often. */
 const refreshEveryMs = 10_000
@@ -24,7 +25,8 @@ const narrow = window.matchMedia('(max-width: 52rem)')
 let channels = null
 /** @type {{ channelId: string, box: import('./mailbox.js').Mailbox, trouble: string | null } | null} */
 let mailbox = null
-let place = readPlace() ?? { channelId: null, direction: /** @type {const} */ ('inbound'), messageId: null }
+/** @type {import('./routes.js').Place} */
+let place = readPlace() ?? { page: 'mail', channelId: null, direction: 'inbound', messageId: null }
 /** Why the open message cannot be shown. */
 let messageTrouble = ''
 let refreshedAtMs = 0
@@ -62,6 +64,9 @@ const events = openEvents({
   },
 })
 
+const webhooks = openWebhooks({ api, accountId: account.id, newestEvents: events.newest })
+const refreshWebhooks = oneAtATime(webhooks.refresh)
+
 /** @param {string} name of a `meta` element, filled in by the server */
 function setting(name) {
   return document.querySelector(`meta[name="${name}"]`)?.getAttribute('content') ?? ''
@@ -79,6 +84,7 @@ async function showAccount(accountId) {
   openOneOf(channels)
   events.follow(accountId)
   show()
+  if (place.page === 'webhooks') refreshWebhooks()
 }
 
 /** @param {string} accountId */
@@ -96,9 +102,10 @@ async function readChannels(accountId) {
 
 /** Where the URL names no mailbox of this account, the first one is opened. @param {any[]} list */
 function openOneOf(list) {
+  if (place.page !== 'mail') return
   if (list.some(({ id }) => id === place.channelId)) return
   const first = list[0]?.id ?? null
-  place = { channelId: first, direction: 'inbound', messageId: null }
+  place = { page: 'mail', channelId: first, direction: 'inbound', messageId: null }
   history.replaceState(
     null,
     '',
@@ -109,7 +116,8 @@ function openOneOf(list) {
 function refresh() {
   refreshedAtMs = Date.now()
   refreshChannels()
-  refreshMessages()
+  if (place.page === 'webhooks') refreshWebhooks()
+  else refreshMessages()
 }
 
 const refreshChannels = oneAtATime(async () => {
@@ -156,10 +164,11 @@ async function readOpenMessage(box) {
 
 /** Brings the page in line with what is known; cheap, since only what changed is made anew. */
 function show() {
-  const { channelId, direction, messageId } = place
+  const { page, channelId, direction, messageId } = place
+  showPage(page)
   const channel = channels?.find(({ id }) => id === channelId)
   if (channels) showChannels({ channels, openId: channelId })
-  byId('nothing').hidden = channel !== undefined
+  byId('nothing').hidden = page !== 'mail' || channel !== undefined
   byId('nothing').textContent =
     channels === null
       ? 'Loading …'
@@ -168,7 +177,7 @@ function show() {
   byId('reader').hidden = channel === undefined
   if (!channel) {
     mailbox = null
-    document.title = 'Postroom'
+    document.title = page === 'webhooks' ? 'Webhooks – Postroom' : 'Postroom'
     return
   }
   document.title = `${direction === 'inbound' ? 'Inbox' : 'Sent'} of ${channel.email} – Postroom`
@@ -188,6 +197,16 @@ function show() {
     { messages: isHere ? box.conversation(open) : [], openId: messageId, status: isHere ? '' : waiting },
     { ...actions, onReply: message => compose.write(openChannel(), message) },
   )
+}
+
+/** @param {string} page */
+function showPage(page) {
+  document.body.dataset.page = page
+  byId('webhooks').hidden = page !== 'webhooks'
+  for (const link of document.querySelectorAll('.pages a')) {
+    if (link.getAttribute('data-page') === page) link.setAttribute('aria-current', 'page')
+    else link.removeAttribute('aria-current')
+  }
 }
 
 function openChannel() {
@@ -213,6 +232,7 @@ window.addEventListener('hashchange', () => {
   place = next
   if (channels) openOneOf(channels)
   show()
+  if (place.page === 'webhooks' && before.page !== 'webhooks') refreshWebhooks()
   if (place.messageId !== before.messageId) moveFocus(before.messageId)
   if (place.messageId !== null && mailbox && !mailbox.box.find(place.messageId)) refreshMessages()
 })

@@ -70,6 +70,9 @@ export function openEvents({ api, onEvents, onLook }) {
   document.addEventListener('visibilitychange', look)
 
   return {
+    /** Newest first. */
+    newest: () => newest,
+
     /** @param {string} account */
     follow(account) {
       accountId = account

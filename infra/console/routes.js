@@ -2,6 +2,7 @@
 
 /**
  * @typedef {object} Place
+ * @property {'mail' | 'webhooks'} page
  * @property {string | null} channelId
  * @property {'inbound' | 'outbound'} direction
  * @property {string | null} messageId
@@ -11,7 +12,12 @@
 export function readPlace() {
   if (location.hash !== '' && !location.hash.startsWith('#/')) return null
   const [channelId, direction, messageId] = location.hash.slice(2).split('/').map(decode)
+  // No channel's id: those begin with ch_.
+  if (channelId === 'webhooks') {
+    return { page: 'webhooks', channelId: null, direction: 'inbound', messageId: null }
+  }
   return {
+    page: 'mail',
     channelId: channelId || null,
     direction: direction === 'outbound' ? 'outbound' : 'inbound',
     messageId: messageId || null,

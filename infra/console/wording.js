@@ -104,8 +104,8 @@ export function messageState(state) {
   return messageStates[state] ?? { tone: 'neutral', text: state, meaning: '' }
 }
 
-/** @type {Record<string, string>} */
-const eventNames = {
+/** @type {Record<string, string>} By event type. */
+export const eventNames = {
   'channel.connected': 'Mailbox connected',
   'channel.reconnected': 'Mailbox reconnected',
   'channel.reconnect_required': 'Mailbox must be reconnected',
@@ -145,4 +145,31 @@ export function messageTime(message) {
 /** "Re: " once, however often it was answered. @param {string} subject */
 export function replySubject(subject) {
   return /^re:/i.test(subject) ? subject : `Re: ${subject}`
+}
+
+/**
+ * How a webhook's receiver fares. After three failures in a row it is left alone for a while, after three days of
+ * them until somebody resumes it.
+ * @param {any} webhook
+ * @returns {{ tone: string, text: string, meaning: string }}
+ */
+export function webhookHealth({ state, failures, failingSince, restsUntil }) {
+  const since = failingSince ? ` since ${whenText(failingSince)}` : ''
+  if (state === 'paused') {
+    const meaning = failingSince
+      ? `It accepted nothing${since}, so nothing more is posted until it is resumed.`
+      : 'Nothing is posted until it is resumed; events are kept in the log.'
+    return { tone: failingSince ? 'bad' : 'neutral', text: 'Paused', meaning }
+  }
+  if (failures === 0) return { tone: 'good', text: 'Works', meaning: '' }
+  const times = `${failures} ${failures === 1 ? 'failure' : 'failures'} in a row${since}.`
+  if (restsUntil === null) return { tone: 'warn', text: 'Failing', meaning: `${times} It is tried again.` }
+  const meaning = `${times} It is left alone until ${exactWhenText(restsUntil)}; nothing is lost meanwhile.`
+  return { tone: 'bad', text: 'Resting', meaning }
+}
+
+/** What the API says of a field that broke a rule. @param {{ rule: string, found: string }} fault */
+export function ruleSentence({ rule, found }) {
+  const isNothing = ['nothing', '(not shown)', 'a list of 0'].includes(found)
+  return `${isNothing ? 'This field' : `“${found}”`} ${rule}.`
 }

@@ -1,41 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import type { Page } from 'playwright-core'
-import { beforeAll, expect, test } from 'vitest'
+import { test } from 'vitest'
+import { lookAt } from './look.ts'
 import { hasBrowser, useRunningConsole } from './running-console.ts'
 
 const running = useRunningConsole()
-const pictures = new URL('../../artefacts/', import.meta.url)
-
-let axe = ''
-beforeAll(async () => {
-  axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-  await mkdir(pictures, { recursive: true })
-})
-
-/** Looks at the page as it is: on a phone and a desk, in light and dark, and through axe's eyes. */
-async function look(page: Page, name: string): Promise<void> {
-  for (const colorScheme of ['light', 'dark'] as const) {
-    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
-    for (const width of [320, 1280]) {
-      await page.setViewportSize({ width, height: 720 })
-      await page.screenshot({
-        path: new URL(`connect-${name}-${width}-${colorScheme}.png`, pictures).pathname,
-      })
-      const overflow = await page.evaluate('document.documentElement.scrollWidth - window.innerWidth')
-      expect(overflow, `${name} scrolls sideways at ${width}`).toBeLessThanOrEqual(0)
-    }
-    await page.evaluate(axe)
-    // axe is a global of the page once its source has run there.
-    const { violations } = (await page.evaluate('axe.run()')) as {
-      violations: { id: string; help: string }[]
-    }
-    expect(
-      violations.map(({ id, help }) => `${id}: ${help}`),
-      `${name}, ${colorScheme}`,
-    ).toEqual([])
-  }
-}
+const look = (page: Page, name: string) => lookAt(page, `connect-${name}`)
 
 async function openLink(session: object = {}): Promise<Page> {
   const page = await running.open('pages')
