@@ -57,6 +57,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
   // Prompts carry a link by which the mailbox's owner reconnects.
   const prompting = { ...announcing, publicUrl, ...providers }
   const appName = configuration.appName && { appName: configuration.appName }
+  const measuring = { systemName }
   const polling = { pollIntervalMinutes: String(configuration.pollIntervalMinutes) }
   const webhooks = { webhookKeyArn: data.webhookKey.keyArn, webhookEgress: 'public' }
   const { authentication } = configuration
@@ -77,6 +78,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
       ...tokens,
       ...ringing,
       ...appName,
+      ...measuring,
       outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
     },
   })
@@ -89,7 +91,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     may: may.fetch,
     worker: 'parse-worker',
     memoryMegabytes: 512,
-    environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling },
+    environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling, ...measuring },
   })
   readQueue(scope, 'PollToFetch', { queue: poll.main, target: fetch, batchSize: 1 })
 
@@ -98,7 +100,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     folder: 'schedule',
     may: may.schedule,
     memoryMegabytes: 256,
-    environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling },
+    environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling, ...measuring },
   })
   callEveryMinute(scope, schedule)
 
@@ -108,7 +110,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     folder: 'notify',
     may: may.notify,
     memoryMegabytes: 256,
-    environment: { mainTable: tables.mainTable, ...announcing, ...webhooks },
+    environment: { mainTable: tables.mainTable, ...announcing, ...webhooks, ...measuring },
   })
   readQueue(scope, 'EventsToNotify', { queue: notifications.main, target: notify, batchSize: 10 })
 

@@ -10,11 +10,13 @@ import { openAppBreaker } from './app-breaker.ts'
 import type { Channels } from './channels.ts'
 import { openClientCredentials } from './client-credential.ts'
 import { readEnvironment } from './environment.ts'
+import { countingEvents } from './event-metrics.ts'
 import { type Events, openEvents } from './events.ts'
 import { PostroomError } from './faults.ts'
 import { openGrants } from './grant.ts'
 import { type Health, openHealth } from './health.ts'
 import { type MailStore, openMailStore } from './mail-store.ts'
+import { type Metrics, openMetrics } from './metrics.ts'
 import { openOAuthApps } from './oauth-apps.ts'
 import { openPresigned, type Presigned } from './presigned.ts'
 import { mergeProviders, type Providers } from './provider.ts'
@@ -36,6 +38,15 @@ export function eventLog(main: Table): Events {
     topicArn: readEnvironment('eventsTopicArn'),
     now: Date.now,
   })
+}
+
+export function systemMetrics(): Metrics {
+  return openMetrics({ system: readEnvironment('systemName') })
+}
+
+/** As `eventLog`, and what is told is counted. */
+export function countedEventLog(main: Table, metrics: Metrics): Events {
+  return countingEvents(eventLog(main), { metrics, now: Date.now })
 }
 
 export function channelHealth(services: {

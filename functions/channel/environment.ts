@@ -29,6 +29,8 @@ export const environmentNames = {
   /** Which claim of a token holds the account, and which scope makes it the operator's (caller.ts). Empty with IAM. */
   accountClaim: 'ACCOUNT_CLAIM',
   operatorScope: 'OPERATOR_SCOPE',
+  /** Name of the deployment, for the metrics of two in one account not to add up. */
+  systemName: 'SYSTEM_NAME',
 } as const
 
 export type EnvironmentName = keyof typeof environmentNames

@@ -53,6 +53,8 @@ export interface Outbox {
   clear(row: OutboxRow): Promise<void>
   /** @returns channels with rows that are due by `at`, those that have waited longest first in each shard */
   dueChannels(at: string, channelsPerShard: number): Promise<string[]>
+  /** @returns since when the row that has waited longest is due; null if none is due by `at` */
+  oldestDue(at: string): Promise<string | null>
 }
 
 export function openOutbox({ main }: { main: Table }): Outbox {
@@ -61,6 +63,8 @@ export function openOutbox({ main }: { main: Table }): Outbox {
     duePk: duePartition(shardOf(key.pk, dueShards)),
     dueSk: `${dueAt}#${key.sk}`,
   })
+
+  const shards = Array.from({ length: dueShards }, (_, shard) => duePartition(shard))
 
   return {
     async point(message, dueAt) {
@@ -85,7 +89,6 @@ export function openOutbox({ main }: { main: Table }): Outbox {
     },
 
     async dueChannels(at, channelsPerShard) {
-      const shards = Array.from({ length: dueShards }, (_, shard) => duePartition(shard))
       const found = await Promise.all(
         shards.map(async pk => {
           const channels = new Set<string>()
@@ -98,6 +101,13 @@ export function openOutbox({ main }: { main: Table }): Outbox {
         }),
       )
       return found.flat()
+    },
+
+    async oldestDue(at) {
+      const first = await Promise.all(shards.map(pk => main.due(pk, `${at}#\uffff`, 1)))
+      const items = (await main.getMany(first.flat())).filter(item => item !== undefined)
+      const [oldest] = items.map(item => readItem(rowSchema, item).dueAt).sort()
+      return oldest ?? null
     },
   }
 }

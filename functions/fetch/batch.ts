@@ -2,7 +2,9 @@
 
 import type { z } from 'zod'
 import type { Channel } from '../channel/channels.ts'
+import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import { pollInterval } from '../channel/poll-interval.ts'
 import type { pollBatchSchema } from '../channel/queues.ts'
 import type { Slots } from '../channel/slots.ts'
@@ -10,6 +12,7 @@ import { type MailboxServices, pollMailbox } from './mailbox.ts'
 
 export interface BatchServices extends MailboxServices {
   slots: Slots
+  metrics: Metrics
   /** What the operator wants for a mailbox with some traffic. */
   pollIntervalMinutes: number
 }
@@ -53,9 +56,11 @@ async function pollOne(channel: Channel, { services, deadlineMs, batch, interval
   }
   try {
     const { hasTaken, hasMore } = await pollMailbox(channel, poll)
+    services.metrics.add('PollsDone')
     const lastFetchedAt = hasTaken ? new Date(now()).toISOString() : channel.lastFetchedAt
     await moveSlot({ ...channel, lastFetchedAt }, { services, interval, hasMore })
   } catch (error) {
+    services.metrics.add(asPostroomError(error).code === 'internal' ? 'InternalFaults' : 'PollsFailed')
     log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })
     // What the failure means stands on the channel by now.
     const latest = await services.channels.find(channel.id).catch(() => undefined)
@@ -92,6 +97,7 @@ async function inTime(
   const end = new Promise<void>(resolve => {
     timer = setTimeout(
       () => {
+        services.metrics.add('PollsFailed')
         log({ event: 'poll_left_behind', channelId: channel.id })
         resolve()
       },

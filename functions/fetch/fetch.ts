@@ -5,7 +5,15 @@
 
 import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
-import { channelHealth, eventLog, mailStore, mainTable, queues, secretServices } from '../channel/clients.ts'
+import {
+  channelHealth,
+  countedEventLog,
+  mailStore,
+  mainTable,
+  queues,
+  secretServices,
+  systemMetrics,
+} from '../channel/clients.ts'
 import { readEnvironment } from '../channel/environment.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openIdentities } from '../channel/identities.ts'
@@ -43,7 +51,11 @@ let services: FetchServices | undefined
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   services ??= buildServices()
   const deadlineMs = Date.now() + context.getRemainingTimeInMillis() - reserveMs
-  for (const record of event.Records) await answerRecord(record.body, { services, deadlineMs })
+  try {
+    for (const record of event.Records) await answerRecord(record.body, { services, deadlineMs })
+  } finally {
+    services.metrics.write()
+  }
   return { batchItemFailures: [] }
 }
 
@@ -53,12 +65,14 @@ function buildServices(): FetchServices {
   const mail = mailStore()
   const now = Date.now
   const channels = openChannels({ main })
-  const events = eventLog(main)
+  const metrics = systemMetrics()
+  const events = countedEventLog(main, metrics)
   const { tokens, grants, apps, providers } = secretServices({ main, events })
   const ringing = queues()
   return {
     channels,
     events,
+    metrics,
     mail,
     tokens,
     grants,

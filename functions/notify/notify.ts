@@ -2,30 +2,35 @@
 
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { z } from 'zod'
-import { eventLog, mainTable, webhookPosting } from '../channel/clients.ts'
+import { countedEventLog, mainTable, systemMetrics, webhookPosting } from '../channel/clients.ts'
 import { openDeliveries } from '../channel/deliveries.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import { webhookDoorbellSchema } from '../channel/queues.ts'
 import { openWebhooks } from '../channel/webhooks.ts'
 import { type DrainServices, drain } from './drain.ts'
 
+export type NotifyServices = DrainServices & { metrics: Metrics }
+
 // called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
-let services: DrainServices | undefined
+let services: NotifyServices | undefined
 export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
   services ??= buildServices()
   return notify(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
 }
 
 // runs once, on cold start: the only place that reads the environment
-function buildServices(): DrainServices {
+function buildServices(): NotifyServices {
   const main = mainTable()
+  const metrics = systemMetrics()
   const now = Date.now
   return {
     main,
+    metrics,
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
-    events: eventLog(main),
+    events: countedEventLog(main, metrics),
     ...webhookPosting(),
     now,
   }
@@ -37,7 +42,7 @@ const recordSchema = z.union([webhookDoorbellSchema, eventSchema])
 // Runs for every batch. A webhook that fails fails alone.
 export async function notify(
   records: Pick<SQSRecord, 'messageId' | 'body'>[],
-  { services, deadlineMs }: { services: DrainServices; deadlineMs: number },
+  { services, deadlineMs }: { services: NotifyServices; deadlineMs: number },
 ): Promise<SQSBatchResponse> {
   const failed = new Set<string>()
   const heard = new Map<string, PostroomEvent>()
@@ -61,6 +66,8 @@ export async function notify(
       }),
     ),
   )
+  if (failed.size > 0) services.metrics.add('InternalFaults', failed.size)
+  services.metrics.write()
   return { batchItemFailures: [...failed].map(itemIdentifier => ({ itemIdentifier })) }
 }
 

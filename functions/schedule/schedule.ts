@@ -2,10 +2,11 @@
 
 import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
-import { channelHealth, eventLog, mainTable, queues } from '../channel/clients.ts'
+import { channelHealth, countedEventLog, mainTable, queues, systemMetrics } from '../channel/clients.ts'
 import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
 import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
 import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
@@ -26,6 +27,7 @@ export interface ScheduleServices {
   breaker: AppBreaker
   keepAlive: KeepAlive
   queues: Queues
+  metrics: Metrics
   now(): number
 }
 
@@ -49,7 +51,8 @@ function buildServices(): ScheduleServices {
   const main = mainTable()
   const channels = openChannels({ main })
   const now = Date.now
-  const events = eventLog(main)
+  const metrics = systemMetrics()
+  const events = countedEventLog(main, metrics)
   const ringing = queues()
   return {
     main,
@@ -63,6 +66,7 @@ function buildServices(): ScheduleServices {
     keepAlive: openKeepAlive({ main, channels, now }),
     webhooks: openWebhooks({ main }),
     queues: ringing,
+    metrics,
     now,
   }
 }
@@ -80,6 +84,8 @@ export async function schedule(services: ScheduleServices): Promise<void> {
   }
   const results = await Promise.allSettled(Object.values(parts).map(part => part(services)))
   const failed = results.filter(result => result.status === 'rejected')
+  if (failed.length > 0) services.metrics.add('InternalFaults', failed.length)
+  services.metrics.write()
   for (const { reason } of failed) log({ event: 'schedule_failed', ...errorForLog(reason) })
   if (failed.length > 0) throw failed[0]?.reason
 }
@@ -107,8 +113,11 @@ export function batchesOf(slots: Slot[]): PollBatch[] {
 }
 
 /** Doorbells are hints that may be lost; this finds every row whose time has come. */
-async function ringOverdue({ outbox, queues, now }: ScheduleServices): Promise<void> {
-  const channelIds = await outbox.dueChannels(new Date(now()).toISOString(), dueLimit)
+async function ringOverdue({ outbox, queues, metrics, now }: ScheduleServices): Promise<void> {
+  const at = new Date(now()).toISOString()
+  const channelIds = await outbox.dueChannels(at, dueLimit)
+  const oldest = channelIds.length > 0 ? await outbox.oldestDue(at) : null
+  metrics.add('OldestDueSeconds', oldest === null ? 0 : (now() - Date.parse(oldest)) / 1000)
   await eachAlone(channelIds, channelId => queues.ring(channelId))
 }
 

@@ -6,17 +6,19 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
 import {
   channelHealth,
-  eventLog,
+  countedEventLog,
   mailStore,
   mainTable,
   queues,
   secretServices,
   sqsClient,
+  systemMetrics,
 } from '../channel/clients.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { openSentFolder } from '../channel/sent-folder.ts'
@@ -25,7 +27,7 @@ import { openThreads } from '../channel/threads.ts'
 import { type DrainServices, drain } from './drain.ts'
 import { channelNamedIn, type IntakeServices, takeIn } from './intake.ts'
 
-export type SendServices = IntakeServices & DrainServices
+export type SendServices = IntakeServices & DrainServices & { metrics: Metrics }
 
 // called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
 let services: SendServices | undefined
@@ -40,13 +42,15 @@ function buildServices(): SendServices {
   const mail = mailStore()
   const now = Date.now
   const channels = openChannels({ main })
-  const events = eventLog(main)
+  const metrics = systemMetrics()
+  const events = countedEventLog(main, metrics)
   const { tokens, providers } = secretServices({ main, events })
   const sqs = sqsClient()
   const deadLetterUrl = readEnvironment('outboundDeadLetterUrl')
   const ringing = queues()
   return {
     main,
+    metrics,
     mail,
     channels,
     events,
@@ -86,6 +90,7 @@ export async function send(
   const failed = new Set<string>()
   const fail = (record: SQSRecord, error: unknown) => {
     failed.add(record.messageId)
+    services.metrics.add('InternalFaults')
     log({ event: 'send_failed', record: record.messageId, ...errorForLog(error) })
   }
 
@@ -108,6 +113,7 @@ export async function send(
     })
   }
   await Promise.all([...byChannel(records).values()].map(sendFor))
+  services.metrics.write()
   return { batchItemFailures: [...failed].map(itemIdentifier => ({ itemIdentifier })) }
 }
 

@@ -8,6 +8,7 @@ import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { bySecret } from '../../functions/channel/client-credential.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openDeliveries } from '../../functions/channel/deliveries.ts'
+import { countingEvents } from '../../functions/channel/event-metrics.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
@@ -17,6 +18,7 @@ import { openImapSession } from '../../functions/channel/imap-reader.ts'
 import { openLoopBrake } from '../../functions/channel/loop-brake.ts'
 import { openMailStore } from '../../functions/channel/mail-store.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
+import type { MetricName, Metrics } from '../../functions/channel/metrics.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
 import { openPresigned } from '../../functions/channel/presigned.ts'
@@ -108,6 +110,22 @@ export function recordQueues(): RecordedQueues {
   }
 }
 
+/** What was added, name by name. */
+interface RecordedMetrics extends Metrics {
+  added: Partial<Record<MetricName, number[]>>
+}
+
+function recordMetrics(): RecordedMetrics {
+  const added: RecordedMetrics['added'] = {}
+  return {
+    added,
+    add(name, value = 1) {
+      added[name] = [...(added[name] ?? []), value]
+    },
+    write() {},
+  }
+}
+
 export const testApp: OAuthApp = {
   clientId: 'client-of-this-test',
   tenant: 'common',
@@ -136,7 +154,11 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
   const secrets = openTable(stores.dynamodb, stores.secretsTable)
   const mail = openMailStore({ s3: stores.s3, bucket: stores.bucket })
   const channels = openChannels({ main })
-  const events = openEvents({ main, sns: stores.sns, topicArn: stores.topicArn, now })
+  const metrics = recordMetrics()
+  const events = countingEvents(openEvents({ main, sns: stores.sns, topicArn: stores.topicArn, now }), {
+    metrics,
+    now,
+  })
   const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
   const grants = openGrants({ secrets, seal, now })
   const breaker = openAppBreaker({ main, events, now })
@@ -151,6 +173,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     // S3's own clock tells what has expired.
     presigned: openPresigned({ s3: stores.s3, bucket: stores.bucket, now: Date.now }),
     channels,
+    metrics,
     events,
     seal,
     grants,
