@@ -66,6 +66,17 @@ export function accountOf({ accountId }: Caller, given: string | undefined): str
   })
 }
 
+/**
+ * For what no token of one account may ask, whatever it asks it about.
+ * @throws PostroomError `operator_required`
+ */
+export function requireOperator({ accountId }: Caller): void {
+  if (accountId === null) return
+  throw new PostroomError('operator_required', {
+    errors: [{ field: 'token', rule: 'must be the operator’s', found: 'the token of an account' }],
+  })
+}
+
 function notAllowed(given: string): PostroomError {
   return new PostroomError('account_not_allowed', {
     errors: [{ field: 'accountId', rule: 'must be the account of the token', found: given.slice(0, 80) }],

@@ -70,6 +70,8 @@ export const faults = {
   method_not_allowed: row(405, 'app', 'refuse', 'This path does not know that method.'),
   caller_unknown: row(403, 'app', 'refuse', 'The token names no account.'),
   account_not_allowed: row(403, 'app', 'refuse', 'The token stands for another account.'),
+  operator_required: row(403, 'app', 'refuse', 'Only the operator may do this.'),
+  import_running: row(409, 'app', 'refuse', 'This very refresh token is being imported at the moment.'),
   channel_not_found: row(404, 'app', 'refuse', 'There is no such channel.'),
   message_not_found: row(404, 'app', 'refuse', 'There is no such message.'),
   attachment_not_found: row(404, 'app', 'refuse', 'The message has no such attachment.'),

@@ -1,6 +1,7 @@
 /** Calls that need a mailbox's tokens: connect answers them, which may open Secrets; the rest of the API cannot. */
 
 import { z } from 'zod'
+import { accountIdSchema } from './account-id.ts'
 import { faultSchema } from './channel-health.ts'
 import { channelDocumentSchema } from './channels.ts'
 import type { Endpoint } from './route.ts'
@@ -39,7 +40,86 @@ const recheckFaults = [
   'mailbox_unusable',
 ] as const
 
+const importSchema = z.strictObject({
+  accountId: accountIdSchema,
+  provider: z.string({ message: 'must name a provider' }),
+  email: z.email({ message: 'must be a mail address' }).describe('The mailbox’s address, as it was known.'),
+  login: z
+    .string()
+    .min(1, { message: 'must not be empty' })
+    .max(254, { message: 'must be at most 254 characters' })
+    .optional()
+    .describe('The user name that worked at the mail servers; tried first.'),
+  sharedMailbox: z
+    .email({ message: 'must be a mail address' })
+    .optional()
+    .describe('A mailbox that the token’s owner may open and send as.'),
+  refreshToken: z
+    .string({ message: 'must be a string' })
+    .regex(/^[\x21-\x7e]{1,8192}$/, { message: 'must be 1 to 8192 visible ASCII characters' })
+    .describe('Shown nowhere again. It must have been given to the very OAuth app configured here.'),
+  clientId: z
+    .string()
+    .optional()
+    .describe('Of the OAuth app that the token was given to: another one is refused before it is tried.'),
+  fetchSince: z.iso
+    .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
+    .optional()
+    .describe('Reports mail from then on. Without it, from now on.'),
+  dryRun: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Checks all that can be known without using the token, which some providers let work once only.',
+    ),
+})
+export type ImportRequest = z.output<typeof importSchema>
+
+const importedSchema = z.object({
+  state: z
+    .enum(['imported', 'exists', 'importable'])
+    .describe(
+      '`exists`: it was connected already, and was left alone. `importable`: nothing speaks against it.',
+    ),
+  channel: channelDocumentSchema.nullable(),
+})
+
 export const grantEndpoints = {
+  importChannel: {
+    method: 'POST',
+    path: '/v1/channels/import',
+    operationId: 'importChannel',
+    summary: 'Takes over a mailbox that was connected elsewhere, by its refresh token; for operators only.',
+    body: importSchema,
+    answer: { status: 200, body: importedSchema },
+    faults: [
+      'json_invalid',
+      'request_invalid',
+      'operator_required',
+      'import_running',
+      'provider_unknown',
+      'configuration_invalid',
+      'grant_revoked',
+      'grant_expired',
+      'grant_doubtful',
+      'sign_in_required',
+      'sign_in_frequency',
+      'consent_withdrawn',
+      'account_unavailable',
+      'grant_blocked_by_policy',
+      'app_replaced',
+      'app_refused_in_tenant',
+      'app_credentials_refused',
+      'provider_throttled',
+      'provider_unreachable',
+      'id_token_missing',
+      'id_token_invalid',
+      'scope_missing',
+      'address_missing',
+      'identity_mismatch',
+      'mailbox_unusable',
+    ],
+  },
   disconnect: {
     method: 'DELETE',
     path: '/v1/channels/{id}',

@@ -4,7 +4,10 @@ import type { z } from 'zod'
 import { type FaultCode, type FieldFault, PostroomError } from './faults.ts'
 
 /** Values of these fields are never repeated, not even in part: they hold mail or secrets. */
-const silentFields = new Set(['text', 'html', 'content', 'clientSecret', 'previousClientSecret'])
+const silentFields = new Set(['text', 'html', 'content'])
+/** Also of fields that are none: whoever misspells one has put the secret into it all the same. */
+const secretField = /token|secret|password/i
+const isSilent = (name: string) => silentFields.has(name) || secretField.test(name)
 
 const foundLimit = 80
 
@@ -44,7 +47,7 @@ function fieldFaults(issue: z.core.$ZodIssue, value: unknown): FieldFault[] {
 }
 
 function show(path: readonly PropertyKey[], value: unknown): string {
-  if (path.some(step => silentFields.has(String(step)))) return '(not shown)'
+  if (path.some(step => isSilent(String(step)))) return '(not shown)'
   let found: unknown = value
   for (const step of path) {
     found = typeof found === 'object' && found !== null ? Reflect.get(found, step) : undefined

@@ -51,6 +51,17 @@ export async function continueCheck(request: HttpRequest, services: CheckService
 
 /** @throws PostroomError `mailbox_unusable` if neither server lets the account in */
 export async function finishCheck(session: ConnectSession, services: CheckServices): Promise<HttpAnswer> {
+  return outcomePage(await checkMailbox(session, services))
+}
+
+/**
+ * @returns the session afterwards: it awaits its confirmation, or has it
+ * @throws PostroomError `mailbox_unusable` as above
+ */
+export async function checkMailbox(
+  session: ConnectSession,
+  services: CheckServices,
+): Promise<ConnectSession> {
   const { sessions, now } = services
   if (session.candidate === null) throw new PostroomError('state_used')
   const candidate = await probed(session, session.candidate, services)
@@ -60,9 +71,10 @@ export async function finishCheck(session: ConnectSession, services: CheckServic
     { state: 'awaiting_confirmation', candidate, expiresAtMs: now() + confirmationLifeMs },
   )
   // Another request of this browser was quicker.
-  if (!waiting) return outcomePage(await sessions.get(session.id))
-  if (waiting.autoConfirm) await activate(waiting, services)
-  return outcomePage(waiting.autoConfirm ? await sessions.get(session.id) : waiting)
+  if (!waiting) return sessions.get(session.id)
+  if (!waiting.autoConfirm) return waiting
+  await activate(waiting, services)
+  return sessions.get(session.id)
 }
 
 async function probed(
@@ -87,13 +99,32 @@ async function probed(
   return { ...candidate, ...judgeProbe(probe, candidate.login) }
 }
 
-/** Keeps the reason on the session, ends the grant that leads to nothing, and tells the person. */
+/** As keepFailure(), and tells the person. */
 export async function failSession(
   session: ConnectSession,
   thrown: unknown,
   services: CheckServices,
 ): Promise<HttpAnswer> {
   const error = asPostroomError(thrown)
+  const failed = await keepFailure(session, error, services)
+  const isForAdmin = error.code === 'admin_approval_required'
+  const adminUrl = isForAdmin ? await adminConsentUrl(session.provider, services) : null
+  return failurePage(error, {
+    backUrl: backToApp(session, 'failed'),
+    adminUrl,
+    againUrl: failed ? againUrlAfter(error, session) : null,
+  })
+}
+
+/**
+ * Keeps the reason on the session, and ends the grant that leads to nothing.
+ * @returns undefined if the session was not being checked any more
+ */
+export async function keepFailure(
+  session: ConnectSession,
+  error: PostroomError,
+  services: CheckServices,
+): Promise<ConnectSession | undefined> {
   log({ event: 'connect_refused', sessionId: session.id, ...errorForLog(error) })
   const fault = describeFault(error)
   const failed = await services.sessions.move(
@@ -105,18 +136,10 @@ export async function failSession(
   if (candidate) {
     const { grantId, channelId, identity } = candidate
     const { accountId, provider } = session
-    await forgetGrant(
-      { grantId, accountId, channelId, provider, identity, revoke: session.channelId === null },
-      services,
-    )
+    const revoke = failed.channelId === null
+    await forgetGrant({ grantId, accountId, channelId, provider, identity, revoke }, services)
   }
-  const isForAdmin = error.code === 'admin_approval_required'
-  const adminUrl = isForAdmin ? await adminConsentUrl(session.provider, services) : null
-  return failurePage(error, {
-    backUrl: backToApp(session, 'failed'),
-    adminUrl,
-    againUrl: failed ? againUrlAfter(error, session) : null,
-  })
+  return failed
 }
 
 /** Where another attempt can help: the person chose otherwise, or somebody else has acted meanwhile. */

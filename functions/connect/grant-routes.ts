@@ -4,11 +4,15 @@ import { grantEndpoints } from '../channel/grant-endpoints.ts'
 import { type Route, routesWith } from '../channel/route.ts'
 import type { ConnectServices } from './connect.ts'
 import { disconnect } from './disconnect.ts'
+import { importChannel } from './import.ts'
 import { answerProbe } from './probe-route.ts'
 
 const route = routesWith<ConnectServices>()
 
 export const grantRoutes: Route<ConnectServices>[] = [
+  route(grantEndpoints.importChannel, ({ body, caller, services }) =>
+    importChannel(body, { caller, services }),
+  ),
   route(grantEndpoints.disconnect, ({ parameters, services }) => disconnect(parameters.id ?? '', services)),
   route(grantEndpoints.probe, ({ parameters, body, services }) =>
     answerProbe(parameters.id ?? '', { tryAll: true, ...body }, services),

@@ -157,11 +157,14 @@ async function attendChannels({ main, channels, health, now }: ScheduleServices)
 
 /** A grant nobody confirmed in time is nobody's: revoked and forgotten. */
 async function expireUnconfirmed({ sessions, queues }: ScheduleServices): Promise<void> {
-  for (const { id, accountId, provider, candidate, expiresAtMs } of await sessions.unconfirmed(dueLimit)) {
+  for (const session of await sessions.unconfirmed(dueLimit)) {
+    const { id, accountId, provider, candidate, expiresAtMs } = session
     // The queue first: a crash between the two only forgets twice; a grant that is in use is never forgotten.
     if (candidate) {
       const { grantId, channelId, identity } = candidate
-      await queues.forget({ grantId, accountId, channelId, provider, identity, revoke: true })
+      // Google withdraws all that a person gave the app: what is to be reconnected may still stand on it.
+      const revoke = session.channelId === null
+      await queues.forget({ grantId, accountId, channelId, provider, identity, revoke })
     }
     await sessions.move(
       id,

@@ -86,7 +86,9 @@ function refusal(status: number, text: string, url: string): ApiError {
   const problem = problemSchema.safeParse(jsonOf(text))
   if (problem.success) {
     const { code, detail } = problem.data
-    return new ApiError(`${code}: ${detail}`, { code, exitCode })
+    // The provider's verdict, which stays the same; a gateway's own 502 has no code of ours.
+    const verdict = status === 502 ? exitCodes.refused : exitCode
+    return new ApiError(`${code}: ${detail}`, { code, exitCode: verdict })
   }
   // API Gateway answers before any code of ours, in words of its own.
   const words = z.object({ message: z.string() }).safeParse(jsonOf(text))

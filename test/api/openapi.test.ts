@@ -181,7 +181,11 @@ test('every call that succeeds answers what is documented', async () => {
     'DELETE /v1/channels/{id}': [`DELETE /v1/channels/${channel.id}`],
   }
   /** These need a provider; the system tests see their answers. */
-  const elsewhere = ['POST /v1/channels/{id}/probe', 'POST /v1/channels/{id}/reconcile-login']
+  const elsewhere = [
+    'POST /v1/channels/import',
+    'POST /v1/channels/{id}/probe',
+    'POST /v1/channels/{id}/reconcile-login',
+  ]
   const operations = operationsOf(document)
   expect(Object.keys(calls).concat(elsewhere).sort()).toEqual(operations.map(({ name }) => name).sort())
 
