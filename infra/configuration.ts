@@ -10,6 +10,7 @@ import {
   providerId,
   providerOverridesSchema,
 } from '../functions/channel/provider.ts'
+import { restoredSchema } from '../functions/channel/restored.ts'
 import { pollIntervals } from '../functions/channel/slots.ts'
 
 /** CloudWatch knows these numbers of days only. */
@@ -22,6 +23,8 @@ const hostname = z.string().regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$
 })
 
 const httpsUrl = z.url({ protocol: /^https$/, error: 'must be an https URL' })
+
+const tableName = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, { message: 'must be the name of a table' })
 
 const kmsKeyArn = z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/, {
   message: 'must be the ARN of a KMS key',
@@ -120,6 +123,13 @@ const configurationSchema = z.strictObject({
       }),
     )
     .default({}),
+  /** Tables that take the place of those made here: restored from a point in time, under names of their own. */
+  tables: z.strictObject({ main: tableName.optional(), secrets: tableName.optional() }).default({}),
+  /**
+   * Restore mode, until all has settled: before a message leaves, it is looked for in Sent. What was accepted before and is
+   * not found is sent (`resume`) or left to its app as uncertain (`resync`).
+   */
+  restored: restoredSchema.optional(),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })

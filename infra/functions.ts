@@ -80,6 +80,7 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
       ...appName,
       ...measuring,
       outboundDeadLetterUrl: outbound.deadLetters.queueUrl,
+      restored: JSON.stringify(configuration.restored ?? null),
     },
   })
   readQueue(scope, 'OutboundToSend', { queue: outbound.main, target: send, batchSize: 10 })

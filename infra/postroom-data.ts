@@ -4,7 +4,14 @@
  */
 
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
-import { AttributeType, Billing, ProjectionType, TableEncryptionV2, TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import {
+  AttributeType,
+  Billing,
+  type ITableV2,
+  ProjectionType,
+  TableEncryptionV2,
+  TableV2,
+} from 'aws-cdk-lib/aws-dynamodb'
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption } from 'aws-cdk-lib/aws-s3'
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
@@ -16,13 +23,13 @@ import { type ConfigurationInput, readConfiguration } from './configuration.ts'
 const string = (name: string) => ({ name, type: AttributeType.STRING })
 
 export interface PostroomDataProps {
-  /** The same as that of the system; only `retention` is of use here. */
+  /** The same as that of the system; only `retention` and `tables` are of use here. */
   configuration?: ConfigurationInput
 }
 
 export class PostroomData extends Construct {
-  readonly main: TableV2
-  readonly secrets: TableV2
+  readonly main: ITableV2
+  readonly secrets: ITableV2
   readonly mail: Bucket
   readonly tokenKey: Key
   readonly webhookKey: Key
@@ -30,7 +37,8 @@ export class PostroomData extends Construct {
 
   constructor(scope: Construct, id: string, { configuration }: PostroomDataProps = {}) {
     super(scope, id)
-    const { recoveryDays, mailDays } = readConfiguration(configuration).retention
+    const { retention, tables } = readConfiguration(configuration)
+    const { recoveryDays, mailDays } = retention
 
     const tableDefaults = {
       partitionKey: string(keyNames.partition),
@@ -48,7 +56,7 @@ export class PostroomData extends Construct {
 
     // Channels, sessions, messages, queue rows, events, slots. Both indexes hold keys only: an update that
     // moves no index key costs no index write.
-    this.main = new TableV2(this, 'Main', {
+    const main = new TableV2(this, 'Main', {
       ...tableDefaults,
       globalSecondaryIndexes: [
         {
@@ -65,10 +73,12 @@ export class PostroomData extends Construct {
         },
       ],
     })
+    this.main = tables.main ? TableV2.fromTableName(this, 'RestoredMain', tables.main) : main
 
     // Tokens, OAuth verifiers and wrapped data keys: a table of its own, so that IAM can tell
     // "may read channels" from "may read tokens".
-    this.secrets = new TableV2(this, 'Secrets', tableDefaults)
+    const secrets = new TableV2(this, 'Secrets', tableDefaults)
+    this.secrets = tables.secrets ? TableV2.fromTableName(this, 'RestoredSecrets', tables.secrets) : secrets
 
     this.tokenKey = new Key(this, 'TokenKey', {
       description: 'Wraps the data keys under which Postroom encrypts OAuth tokens',

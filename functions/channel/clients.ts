@@ -15,12 +15,14 @@ import { type Events, openEvents } from './events.ts'
 import { PostroomError } from './faults.ts'
 import { openGrants } from './grant.ts'
 import { type Health, openHealth } from './health.ts'
+import { parseInput } from './input.ts'
 import { type MailStore, openMailStore } from './mail-store.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
 import { openOAuthApps } from './oauth-apps.ts'
 import { openPresigned, type Presigned } from './presigned.ts'
 import { mergeProviders, type Providers } from './provider.ts'
 import { openQueues, type Queues } from './queues.ts'
+import { type Restored, restoredSchema } from './restored.ts'
 import { openSeal } from './seal.ts'
 import { openTable, type Table } from './table.ts'
 import { openTokens } from './tokens.ts'
@@ -99,6 +101,11 @@ export function providers(): Providers {
   return mergeProviders(jsonVariable('providers'))
 }
 
+/** Null unless the tables are restored ones. */
+export function restoredTables(): Restored | null {
+  return parseInput(restoredSchema.nullable(), jsonVariable('restored'), 'configuration_invalid')
+}
+
 /** Only connect, send and fetch may open this: the Secrets table, its keys and the OAuth apps. */
 export function secretServices({ main, events }: { main: Table; events: Events }) {
   const secrets = openTable(new DynamoDBClient({}), readEnvironment('secretsTable'))
@@ -129,7 +136,7 @@ export function secretServices({ main, events }: { main: Table; events: Events }
   }
 }
 
-export function jsonVariable(name: 'providers' | 'returnUrls'): unknown {
+export function jsonVariable(name: 'providers' | 'returnUrls' | 'restored'): unknown {
   const text = readEnvironment(name)
   try {
     return JSON.parse(text)

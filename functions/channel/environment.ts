@@ -31,6 +31,8 @@ export const environmentNames = {
   operatorScope: 'OPERATOR_SCOPE',
   /** Name of the deployment, for the metrics of two in one account not to add up. */
   systemName: 'SYSTEM_NAME',
+  /** JSON: when tables were put back to an earlier time and what then (restored.ts); null: never. */
+  restored: 'RESTORED',
 } as const
 
 export type EnvironmentName = keyof typeof environmentNames

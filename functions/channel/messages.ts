@@ -88,6 +88,8 @@ const outboundSchema = z.object({
    */
   sentLook: z.object({ tries: z.int(), at: z.string() }).nullable().default(null),
   nextAttemptAt: z.string().nullable(),
+  /** After which restore of the tables it was looked for in Sent, so that it may leave. */
+  soughtAfter: z.string().optional(),
   sentAt: z.string().nullable(),
   /** The Message-ID the provider says it gave the mail, where it says so. */
   providerMessageId: z.string().nullable(),

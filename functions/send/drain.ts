@@ -10,6 +10,7 @@ import { type Lease, leaseKeys, takeLease } from '../channel/lease.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { providerOf } from '../channel/provider.ts'
+import { isToBeSought } from '../channel/restored.ts'
 import type { Table } from '../channel/table.ts'
 import { type Delivered, deliver } from './deliver.ts'
 import { type MailboxPace, openMailboxPace } from './mailbox-pace.ts'
@@ -105,6 +106,10 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
       if (mode.is !== 'sending') {
         await keepBack(message, row, { mode, place })
         if (++held >= heldPerLook) return
+        continue
+      }
+      if (isToBeSought(message, services.restored ?? null)) {
+        looks.push({ row, message })
         continue
       }
       if (!(await mayDeliver(pass, pace))) return

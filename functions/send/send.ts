@@ -10,6 +10,7 @@ import {
   mailStore,
   mainTable,
   queues,
+  restoredTables,
   secretServices,
   sqsClient,
   systemMetrics,
@@ -74,6 +75,7 @@ function buildServices(): SendServices {
     },
     openSmtp,
     openSent: openSentFolder,
+    restored: restoredTables(),
     sleep: ms => sleep(ms),
     now,
   }

@@ -1,12 +1,16 @@
-/** Looks into Sent: what became of an uncertain message, and whether a sent one has its copy where its owner looks. */
+/**
+ * Looks into Sent: what became of an uncertain message, whether one has left already that restored tables hold as waiting,
+ * and whether a sent one has its copy where its owner looks.
+ */
 
 import { mayUse } from '../channel/access.ts'
 import type { Channel } from '../channel/channels.ts'
-import { asPostroomError } from '../channel/faults.ts'
+import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
 import type { OutboxRow } from '../channel/outbox.ts'
 import { type ProviderEntry, type Providers, providerOf } from '../channel/provider.ts'
+import { maySendUnfound, type Restored } from '../channel/restored.ts'
 import type { OpenSentFolder, SentFolder } from '../channel/sent-folder.ts'
 import type { Tokens } from '../channel/tokens.ts'
 import { type DeliveryServices, finish, move, type Place, putOff } from './settle.ts'
@@ -20,6 +24,8 @@ export interface SentLookServices extends DeliveryServices {
   tokens: Tokens
   providers: Providers
   openSent: OpenSentFolder
+  /** Set while tables are restored ones. */
+  restored?: Restored | null
 }
 
 interface LookPlace extends Place {
@@ -116,6 +122,8 @@ async function findOutcome(look: Look, place: LookPlace & { folders: Folders }):
     if (asPostroomError(thrown).code === 'internal') throw thrown
     return isOver ? decide(look, place) : comeBack(look, place)
   }
+  // It has been there for long, if it has ever left.
+  if (message.state !== 'uncertain') return goOn(look, place)
   const tries = (message.sentLook?.tries ?? 0) + 1
   const waitMs = outcomeWaitsMs[tries]
   if (waitMs === undefined) return decide(look, place)
@@ -123,9 +131,35 @@ async function findOutcome(look: Look, place: LookPlace & { folders: Folders }):
   return false
 }
 
+/** It waits as the restored tables say, and is not in Sent: it has not left yet. @returns whether it is to be sent now */
+async function goOn({ message, row }: Look, place: LookPlace): Promise<boolean> {
+  const { restored } = place.services
+  if (!restored) return false
+  if (maySendUnfound(message, restored))
+    return (await move(message, { soughtAfter: restored.at }, place)) !== undefined
+  await leaveToApp({ message, row }, place)
+  return false
+}
+
+async function leaveToApp({ message, row }: Look, place: LookPlace): Promise<void> {
+  const fault = describeFault(new PostroomError('outcome_unknown'))
+  const change = {
+    state: 'uncertain' as const,
+    fault,
+    sentLook: null,
+    soughtAfter: place.services.restored?.at,
+  }
+  await finish(message, row, { ...place, change })
+}
+
 /** All was looked at and nothing found. The app chose what then. */
 async function decide({ message, row }: Look, place: LookPlace): Promise<boolean> {
   const { services, channel } = place
+  // After a restore nothing speaks against its having left, where there are no copies to look for.
+  if (message.state !== 'uncertain') {
+    await leaveToApp({ message, row }, place)
+    return false
+  }
   const isOver = message.expiresAt <= new Date(services.now()).toISOString()
   if (message.onUncertain === 'resend' && !isOver && channel.disconnectedAt === null) {
     return (

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { PostroomError } from '../../functions/channel/faults.ts'
 import { mergeProviders, oauthAppsSchema } from '../../functions/channel/provider.ts'
+import { type Restored, restoredSchema } from '../../functions/channel/restored.ts'
 import { homeFolder } from './home-folder.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 
@@ -18,6 +19,8 @@ export interface Settings {
   providers: Record<string, object>
   /** OAuth apps of POSTROOM_APPS, for real mailboxes. */
   apps: Record<string, object>
+  /** Set where the tables were put back to an earlier time. */
+  restored?: Restored | null
 }
 
 const defaultPort = 4400
@@ -31,6 +34,7 @@ export async function readSettings(environment: NodeJS.ProcessEnv): Promise<Sett
     apiKey: await readApiKey(environment.POSTROOM_API_KEY, join(folder, 'api-key')),
     providers: await readProviders(environment.POSTROOM_PROVIDERS),
     apps: await readApps(environment.POSTROOM_APPS),
+    restored: readRestored(environment.POSTROOM_RESTORED),
   }
 }
 
@@ -56,6 +60,11 @@ async function readApiKey(given: string | undefined, file: string): Promise<stri
   const kept = (await readFile(file, 'utf8').catch(error => Promise.reject(unreadable(file, error)))).trim()
   if (kept !== '') return kept
   throw new LocalError(`The file ${file} is empty: remove it, and a new API key is made.`)
+}
+
+function readRestored(text: string | undefined): Restored | null {
+  if (!text) return null
+  return parseJson('POSTROOM_RESTORED', text, restoredSchema)
 }
 
 async function readProviders(file: string | undefined): Promise<Record<string, object>> {
@@ -85,18 +94,20 @@ async function readJson<S extends z.ZodType>(name: string, file: string, schema:
       cause: error,
     })
   })
+  return parseJson(`The file ${file} of ${name}`, text, schema)
+}
+
+function parseJson<S extends z.ZodType>(what: string, text: string, schema: S): z.output<S> {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
-    throw new LocalError(`The file ${file} of ${name} is not JSON.`)
+    throw new LocalError(`${what} is not JSON.`)
   }
   const result = schema.safeParse(value)
   if (result.success) return result.data
   const [issue] = result.error.issues
-  throw new LocalError(
-    `The file ${file} of ${name} is not usable: ${issue?.path.join('.')} ${issue?.message}.`,
-  )
+  throw new LocalError(`${what} is not usable: ${issue?.path.join('.')} ${issue?.message}.`)
 }
 
 function unreadable(file: string, error: unknown): LocalError {

@@ -61,6 +61,7 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
         RETURN_URLS: JSON.stringify(['http://localhost:*']),
         POLL_INTERVAL_MINUTES: String(pollIntervalMinutes),
         WEBHOOK_EGRESS: 'loopback',
+        RESTORED: JSON.stringify(settings.restored ?? null),
       },
       pages: await consolePages({ apiKey, sandboxOrigin: sandbox?.origin ?? null }),
       log: options.log,

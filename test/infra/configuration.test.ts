@@ -65,6 +65,15 @@ describe('each value that is not usable is refused with field, rule and value', 
       },
       'authentication.issuer must be an https URL; found: http://id.example.com',
     ],
+    [{ tables: { main: 'no' } }, 'tables.main must be the name of a table; found: no'],
+    [
+      { restored: { at: 'yesterday', mode: 'resume' } },
+      'restored.at must be a time in UTC, such as 2026-11-26T12:00:00Z; found: yesterday',
+    ],
+    [
+      { restored: { at: '2026-11-26T12:00:00Z', mode: 'replay' } },
+      'restored.mode must be resume or resync; found: replay',
+    ],
     [{ apps: { outlook: {} } }, 'apps.outlook must be one of microsoft, google,'],
     [
       { apps: { microsoft: { signingKeyArn: 'alias/mail' } } },
@@ -142,6 +151,20 @@ test('retention reaches logs, mail and tables', () => {
       RecoveryPeriodInDays: 7,
     })
   }
+})
+
+test('restored tables take the place of those made here, in what functions are told and may do', () => {
+  const restored = { at: '2026-11-26T12:00:00Z', mode: 'resume' } as const
+  const { data, system } = buildApp({ configuration: { tables: { main: 'main-restored' }, restored } })
+  const template = Template.fromStack(system)
+  template.hasResourceProperties('AWS::Lambda::Function', {
+    Environment: { Variables: { MAIN_TABLE: 'main-restored', RESTORED: JSON.stringify(restored) } },
+  })
+  const policies = JSON.stringify(template.findResources('AWS::IAM::Policy'))
+  expect(policies).toContain('table/main-restored')
+  expect(policies).not.toContain('ExportsOutputFnGetAttMain')
+  // The ones that are replaced are nobody's to delete but the owner's.
+  Template.fromStack(data).resourceCountIs('AWS::DynamoDB::GlobalTable', 2)
 })
 
 test('a region binds both stacks to it', () => {

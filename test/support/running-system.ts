@@ -4,6 +4,7 @@ import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll } from 'vitest'
+import type { Restored } from '../../functions/channel/restored.ts'
 import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import { type System, startSystem } from '../../infra/local/system.ts'
@@ -17,7 +18,7 @@ export interface RunningSystem {
   /** Every line the functions and the runner wrote. */
   log: object[]
   /** Stops and starts again, on the same data. */
-  restart(): Promise<void>
+  restart(change?: { whileDown?(folder: string): Promise<void>; restored?: Restored }): Promise<void>
   /** The whole way from the connect link to the confirmed channel. */
   connect(
     persona: string,
@@ -42,9 +43,16 @@ export function useRunningSystem(
   let system: System | undefined
   const log: object[] = []
 
-  async function start(): Promise<void> {
+  async function start(restored?: Restored): Promise<void> {
     system = await startSystem(
-      { port: system ? Number(new URL(system.url).port) : 0, folder, apiKey, providers: {}, apps: {} },
+      {
+        port: system ? Number(new URL(system.url).port) : 0,
+        folder,
+        apiKey,
+        providers: {},
+        apps: {},
+        restored,
+      },
       { ...options, assembly, progress: () => undefined, log: line => log.push(line) },
     )
   }
@@ -82,9 +90,10 @@ export function useRunningSystem(
     },
     log,
 
-    async restart() {
+    async restart({ whileDown, restored } = {}) {
       await running().close()
-      await start()
+      await whileDown?.(folder)
+      await start(restored)
     },
 
     async connect(persona, { accountId = 'acme', provider = 'microsoft', session = {}, script } = {}) {
