@@ -40,7 +40,11 @@ export interface IdTokenShape {
 }
 
 /** What the mail servers answer a login that is right. */
-type SmtpFault = { what: 'hang' } | { what: 'refuse'; text: string | null }
+type SmtpFault =
+  | { what: 'hang' }
+  | { what: 'refuse'; text: string | null }
+  /** The login is taken, the mail is not. */
+  | { what: 'refuse mail'; status: number; text: string }
 type ImapFault =
   | { what: 'hang' }
   | { what: 'refuse' }
@@ -435,6 +439,13 @@ const mailServers: Script[] = [
     label: 'SMTP never greets (for everybody of this provider)',
     providers: both,
     smtp: { what: 'hang' },
+  },
+  {
+    id: 'mail_refused',
+    label: 'SMTP refuses every mail for its content',
+    providers: both,
+    // The words are the sandbox's own: each provider has many, under this code.
+    smtp: { what: 'refuse mail', status: 550, text: '5.7.0 This message was blocked because of its content' },
   },
   {
     id: 'imap_disabled',

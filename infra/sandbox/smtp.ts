@@ -127,7 +127,8 @@ async function start(port: number, settings: SmtpSettings, manners: Manners): Pr
         .login(username, accessToken)
         .catch(() => undefined)
         .then(owner => {
-          const fault = owner && settings.directory.scriptOf(owner)?.smtp
+          const script = owner && settings.directory.scriptOf(owner)?.smtp
+          const fault = script?.what === 'refuse mail' ? undefined : script
           if (owner && !fault) return callback(null, { user: owner.id })
           // Silence for somebody who was greeted before the script was chosen.
           if (fault?.what === 'hang') return
@@ -175,6 +176,8 @@ async function accept(of: {
   let raw = await readAtMost(stream, manners.limitBytes)
   if (raw === undefined) throw smtpError(552, manners.tooLarge)
   if (!sender) throw smtpError(530, '5.7.57 Client not authenticated to send mail')
+  const fault = settings.directory.scriptOf(sender)?.smtp
+  if (fault?.what === 'refuse mail') throw smtpError(fault.status, fault.text)
   const { from, messageId: given } = await readMail(raw)
   const messageId = given ?? newMessageId('sandbox.example')
   if (given === null) raw = prependHeader(raw, `Message-ID: ${messageId}`)
