@@ -3,7 +3,15 @@
 import { badge, byId, element, showList } from './elements.js'
 import { faultBox } from './fault.js'
 import { hrefOf } from './routes.js'
-import { exactWhenText, healthBadges, providerNames, stepName, whenText } from './wording.js'
+import { showTimeline } from './timeline.js'
+import {
+  actorSentence,
+  addressParts,
+  exactWhenText,
+  healthBadges,
+  providerNames,
+  whenText,
+} from './wording.js'
 
 /** @param {{ channels: any[], openId: string | null }} view */
 export function showChannels({ channels, openId }) {
@@ -23,12 +31,19 @@ export function showChannels({ channels, openId }) {
               element('strong', { text: channel.displayName ?? channel.email }),
               element('span', { class: 'badges', children: worst(healthBadges(channel)).map(badge) }),
               element('span', { text: channel.email }),
-              element('span', { class: 'quiet', text: providerNames[channel.provider] ?? channel.provider }),
+              element('span', { class: 'quiet', text: underName(channel) }),
             ],
           }),
         ],
       }),
   })
+}
+
+/** The provider, and who has to act where somebody must. @param {any} channel */
+function underName(channel) {
+  const provider = providerNames[channel.provider] ?? channel.provider
+  const actor = troublesOf(channel)[0]?.fault.actor
+  return actor && actor !== 'nobody' ? `${provider} · ${actorSentence(actor)}` : provider
 }
 
 /** Good news takes one word in the list; each trouble is named. @param {{ tone: string, text: string }[]} badges */
@@ -39,9 +54,9 @@ function worst(badges) {
 
 /**
  * @param {any} channel
- * @param {{ onReconnect(channel: any): void }} actions
+ * @param {{ events: any[], onReconnect(channel: any): void }} options `events` of this channel, for its timeline
  */
-export function showChannel(channel, { onReconnect }) {
+export function showChannel(channel, { events, onReconnect }) {
   byId('channel').hidden = false
   byId('channel-name').textContent = channel.displayName ?? channel.email
   const provider = providerNames[channel.provider] ?? channel.provider
@@ -63,37 +78,12 @@ export function showChannel(channel, { onReconnect }) {
       element('div', {
         children: [
           element('dt', { text: name }),
-          element('dd', { children: [value, hint && element('small', { text: hint })] }),
+          element('dd', { children: [...addressParts(value), hint && element('small', { text: hint })] }),
         ],
       }),
   })
-  const steps = (channel.history ?? []).toReversed()
-  byId('channel-past').hidden = steps.length === 0
-  showList(byId('channel-history'), {
-    entries: steps,
-    keyOf: ({ at, axis, protocol, to }) => `${at} ${axis} ${protocol} ${to}`,
-    render: renderStep,
-  })
+  showTimeline(channel, events)
   for (const name of ['probe', 'fetch', 'write']) byId(name).disabled = channel.disconnectedAt !== null
-}
-
-/** One step of a health axis: when, from what to what, and what the other side said. @param {any} step */
-function renderStep({ at, axis, protocol, from, to, reason, evidence }) {
-  return element('li', {
-    class: 'event',
-    children: [
-      element('time', { datetime: at, title: at, text: exactWhenText(at) }),
-      element('span', {
-        children: [
-          element('strong', { text: stepName({ axis, to }) }),
-          from !== 'none' && from !== to ? ` (was: ${stepName({ axis, to: from })})` : null,
-        ],
-      }),
-      reason || evidence
-        ? element('code', { text: [protocol?.toUpperCase(), reason, evidence].filter(Boolean).join(' · ') })
-        : null,
-    ],
-  })
 }
 
 /** @param {any} channel */

@@ -105,5 +105,12 @@ export function openConnect({ api, accountId, onStarted, onConnected, onFailed }
     noticeText.replaceChildren(...content)
   }
 
-  return { start, finish }
+  return {
+    start,
+    finish,
+    /** Good news has been read once somebody goes on; anything else waits to be dismissed. */
+    dismiss() {
+      if (notice.classList.contains('good')) notice.hidden = true
+    },
+  }
 }

@@ -61,6 +61,7 @@ const events = openEvents({
   onEvents: refresh,
   onLook() {
     if (mailbox?.box.isMoving() || Date.now() - refreshedAtMs >= refreshEveryMs) refresh()
+    else show()
   },
 })
 
@@ -181,7 +182,8 @@ function show() {
     return
   }
   document.title = `${direction === 'inbound' ? 'Inbox' : 'Sent'} of ${channel.email} – Postroom`
-  showChannel(channel, { onReconnect: reconnect })
+  const own = events.newest().filter(event => event.channelId === channelId)
+  showChannel(channel, { events: own, onReconnect: reconnect })
   if (mailbox?.channelId !== channelId) {
     mailbox = { channelId: channel.id, box: openMailbox(channel.id, api), trouble: null }
     refreshMessages()
@@ -232,6 +234,7 @@ window.addEventListener('hashchange', () => {
   place = next
   if (channels) openOneOf(channels)
   show()
+  if (place.messageId !== null || place.page !== 'mail') connect.dismiss()
   if (place.page === 'webhooks' && before.page !== 'webhooks') refreshWebhooks()
   if (place.messageId !== before.messageId) moveFocus(before.messageId)
   if (place.messageId !== null && mailbox && !mailbox.box.find(place.messageId)) refreshMessages()

@@ -16,6 +16,8 @@ import { addressesText, messageState, messageTime, sizeText, whenText } from './
 
 /** States in which the API takes a retry, and a cancellation. */
 const retryable = ['failed', 'uncertain', 'expired']
+/** States in which a retry brings the next attempt forward. */
+const waiting = ['retrying']
 const cancellable = ['queued', 'retrying', 'parked']
 
 /**
@@ -30,7 +32,7 @@ export function showConversation({ messages, openId, status }, actions) {
   showList(byId('conversation'), {
     entries: messages.map(message => ({
       message,
-      isOpen: messages.length > 1 && message.id === openId,
+      isOpen: message.id === openId,
       // The title says it once.
       subject: message.subject === title ? '' : message.subject,
     })),
@@ -224,6 +226,7 @@ function buttons(message, { onReply, onRetry, onCancel, onDownload }) {
     children: [
       button('Reply', () => onReply(message)),
       retryable.includes(message.state) ? button('Send again', () => onRetry(message)) : null,
+      waiting.includes(message.state) ? button('Try now', () => onRetry(message)) : null,
       cancellable.includes(message.state) ? button('Cancel', () => onCancel(message)) : null,
       button('Original', () => onDownload(rawPath(message), `${message.id}.eml`)),
     ],

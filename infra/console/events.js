@@ -1,11 +1,14 @@
 /** Shows an account's newest events, and tells the rest of the console when something happened. */
 
 import { byId, element, showList } from './elements.js'
+import { hrefOf } from './routes.js'
 import { eventName, exactWhenText } from './wording.js'
 
 const lookEveryMs = 2_000
 const pageSize = 100
 const shownEvents = 30
+/** For the timelines of mailboxes, which are quieter than their account. */
+const keptEvents = 300
 
 /**
  * The log is read by cursor from its beginning, since it has no other; only the newest are kept. While the
@@ -51,7 +54,7 @@ export function openEvents({ api, onEvents, onLook }) {
     // Another account may have been chosen meanwhile.
     if (account !== accountId) return
     cursor = page.cursor ?? cursor
-    newest = [...page.events.toReversed(), ...newest].slice(0, shownEvents)
+    newest = [...page.events.toReversed(), ...newest].slice(0, keptEvents)
     const isNews = isCaughtUp
     isCaughtUp = page.events.length < pageSize
     if (isCaughtUp) show()
@@ -64,7 +67,8 @@ export function openEvents({ api, onEvents, onLook }) {
   function show() {
     byId('events-status').textContent =
       newest.length === 0 ? 'None yet. What happens to this account is told here.' : ''
-    showList(byId('events'), { entries: newest, keyOf: ({ id }) => id, render: renderEvent })
+    const entries = newest.slice(0, shownEvents)
+    showList(byId('events'), { entries, keyOf: ({ id }) => id, render: renderEvent })
   }
 
   document.addEventListener('visibilitychange', look)
@@ -88,8 +92,9 @@ export function openEvents({ api, onEvents, onLook }) {
 }
 
 /** @param {any} event */
-function renderEvent({ type, occurredAt, data }) {
-  const about = data.message?.subject ?? data.channel?.email ?? ''
+function renderEvent({ type, occurredAt, channelId, data: { message, channel } }) {
+  const about = message ? message.subject || '(no subject)' : (channel?.email ?? '')
+  const { direction, id: messageId } = message ?? {}
   return element('li', {
     class: 'event',
     children: [
@@ -97,7 +102,12 @@ function renderEvent({ type, occurredAt, data }) {
       element('span', {
         children: [element('strong', { text: eventName(type) }), ' ', element('code', { text: type })],
       }),
-      about === '' ? null : element('span', { class: 'about', text: about }),
+      about === '' ? null : aboutOf(about, channelId && hrefOf({ channelId, direction, messageId })),
     ],
   })
+}
+
+/** @param {string} text @param {string | null} href null where it is about nothing one could open */
+function aboutOf(text, href) {
+  return href ? element('a', { class: 'about', href, text }) : element('span', { class: 'about', text })
 }

@@ -30,6 +30,12 @@ export function addressesText(addresses) {
   return addresses.map(({ address, name }) => (name ? `${name} <${address}>` : address)).join(', ')
 }
 
+/** An address that breaks after its @ where a line is too short for it. @param {string} text @returns {(Node | string)[]} */
+export function addressParts(text) {
+  const at = text.indexOf('@') + 1
+  return at === 0 ? [text] : [text.slice(0, at), document.createElement('wbr'), text.slice(at)]
+}
+
 /** @param {number} bytes */
 export function sizeText(bytes) {
   if (bytes < 1000) return `${bytes} bytes`

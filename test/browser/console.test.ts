@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { expect, test as plainTest } from 'vitest'
 import type { Json } from '../../infra/local/as-app.ts'
@@ -267,11 +268,40 @@ test('once an administrator has acted, “Check sign-in” cures the mailbox, an
   await running.sandbox('/personas/ada/script', { script: '' })
   await page.getByRole('button', { name: 'Check sign-in' }).click()
   await page.locator('#channel-badges', { hasText: 'Sign-in works' }).waitFor()
-  await page.getByText('What its health went through').click()
+  await page.getByText('Timeline').click()
   const steps = page.locator('#channel-history li')
   await steps.first().waitFor()
   expect(await steps.first().textContent()).toContain('Sign-in works (was: Blocked by an administrator)')
   await page.screenshot({ path: new URL('console-cured.png', pictures).pathname })
+})
+
+test('a first visit loads less than 150 kB of script, compressed', async () => {
+  const page = await running.open('size')
+  const paths: string[] = await page.evaluate(
+    "performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js')).map(({ name }) => name)",
+  )
+  expect(paths.length).toBeGreaterThan(10)
+  const scripts = await Promise.all(paths.map(async path => (await fetch(path)).text()))
+  const compressed = scripts.map(text => gzipSync(text).length)
+  expect(compressed.reduce((sum, bytes) => sum + bytes, 0)).toBeLessThan(150_000)
+})
+
+test('a mail that is shown formatted stays so when its answer comes', async () => {
+  // It was made anew as soon as the conversation had a second message, and stood there as text again.
+  const page = await running.open('stays')
+  await connect(page, { person: 'Grace Hopper' })
+  const mail = { from: customer, subject: 'Price list', text: 'Prices', html: '<h1>Prices</h1>' }
+  await running.sandbox('/personas/grace/deliver', mail)
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, 'Price list').click()
+  await page.getByRole('button', { name: 'Show formatted' }).click()
+  const heading = page.frameLocator('iframe.formatted').getByRole('heading', { name: 'Prices' })
+  await heading.waitFor()
+  await page.getByRole('button', { name: 'Reply' }).click()
+  await page.getByLabel('Text').fill('Too much.')
+  await send(page).click()
+  await message(page, 'Too much.').getByText('Sent', { exact: true }).waitFor()
+  expect(await heading.isVisible()).toBe(true)
 })
 
 test('an account id that breaks the rules is refused at its field', async () => {

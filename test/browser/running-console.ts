@@ -36,7 +36,7 @@ const browserFlags = [
 export interface RunningConsole {
   url: string
   /** The console in a browser of its own that knows nothing yet, showing the account. */
-  open(accountId: string, options?: { width?: number }): Promise<Page>
+  open(accountId: string, options?: { width?: number; height?: number; scale?: number }): Promise<Page>
   /** What pages complained about since the test began: errors, and what the content security policy stopped. */
   complaints: string[]
   /** An app beside the console, on the same API. */
@@ -55,9 +55,9 @@ export function useRunningConsole(): RunningConsole {
     complaints: [],
     app: () => openApp({ url: running.url, apiKey }),
 
-    async open(accountId, { width = 1280 } = {}) {
+    async open(accountId, { width = 1280, height = 800, scale = 1 } = {}) {
       if (!browser) throw new Error('The browser is not running')
-      const context = await browser.newContext({ viewport: { width, height: 800 } })
+      const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale })
       const page = await context.newPage()
       page.on('pageerror', error => running.complaints.push(String(error)))
       page.on('console', message => {
