@@ -1,9 +1,14 @@
-/** One JSON line per event: channel, message, code, milliseconds. Never a token, a code, a secret or a body. */
+/**
+ * One JSON line per event: channel, message, code, milliseconds. Never a token, a code, a secret or a body.
+ * Written to stdout by ourselves: where functions log JSON, Lambda's `console` puts what it is given into a field
+ * `message`, and a text that is JSON becomes a text in there, whose fields CloudWatch Logs Insights does not find.
+ */
 
 import { PostroomError } from './faults.ts'
 
 export function log(line: { event: string } & Record<string, unknown>): void {
-  console.log(JSON.stringify(line))
+  const timestamp = new Date().toISOString()
+  process.stdout.write(`${JSON.stringify({ timestamp, level: 'INFO', ...line })}\n`)
 }
 
 /** An error as a log shows it. Messages and causes of foreign errors may quote what they choked on: left out. */

@@ -201,7 +201,7 @@ test('the way to the provider carries state, nonce and a PKCE challenge, and no 
 
 test('I9: neither state, nonce, verifier, cookie nor ticket stand in the tables in clear, and none is logged', async () => {
   const lines: string[] = []
-  const spy = vi.spyOn(console, 'log').mockImplementation(line => void lines.push(String(line)))
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0)
   onTestFinished(() => spy.mockRestore())
   const session = await newSession(bench)
   const ada = browser()

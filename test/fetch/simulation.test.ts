@@ -29,7 +29,7 @@ const arrivalsPerWorld = 500
 const minuteMs = 60_000
 
 // Every function that dies would say so, thousands of times.
-beforeAll(() => void vi.spyOn(console, 'log').mockImplementation(() => {}))
+beforeAll(() => void vi.spyOn(process.stdout, 'write').mockImplementation(() => true))
 
 /** What ends a function: nothing it calls works any more. */
 class Died extends Error {}

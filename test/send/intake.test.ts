@@ -189,7 +189,7 @@ test('I7: a document that is slow to take in delays no other channel', async () 
 
 test('I9: nothing of a mail or a token is logged', async () => {
   const lines: string[] = []
-  const spy = vi.spyOn(console, 'log').mockImplementation(line => void lines.push(String(line)))
+  const spy = vi.spyOn(process.stdout, 'write').mockImplementation(line => lines.push(String(line)) > 0)
   onTestFinished(() => spy.mockRestore())
   const intake = await start()
   intake.smtp.always.auth = '454 4.7.0 Temporary authentication failure'
