@@ -130,6 +130,25 @@ const configurationSchema = z.strictObject({
    * not found is sent (`resume`) or left to its app as uncertain (`resync`).
    */
   restored: restoredSchema.optional(),
+  /** What tells its owner how it does, and what that may cost (infra/runbook.md, infra/cost.md). */
+  operations: z
+    .strictObject({
+      /** Is told of alarms and the budget; AWS asks the address once whether it wants that. */
+      email: z.email({ error: 'must be an e-mail address' }).optional(),
+      /** About $2 a month, the first ten of an account free. */
+      alarms: z.boolean().default(true),
+      /** $3 a month, the first three of an account free. */
+      dashboard: z.boolean().default(true),
+      /** X-Ray: $5 for a million traces, one for nearly every poll batch; shows how long each call of a function took. */
+      tracing: z.boolean().default(false),
+      /** What the whole account may cost in a month; told at 80 and 100 percent. */
+      monthlyBudgetUsd: wholeNumber(1, 1_000_000).optional(),
+    })
+    .refine(({ monthlyBudgetUsd, email }) => monthlyBudgetUsd === undefined || email !== undefined, {
+      path: ['email'],
+      error: 'must be set where there is a budget',
+    })
+    .prefault({}),
   /** Provider entries that replace or add to the built-in ones. */
   providers: providerOverridesSchema.default({}),
 })

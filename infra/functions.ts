@@ -39,7 +39,11 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...ofEveryApp(configuration.apps),
   })
 
-  const named = { systemName, logDays: configuration.retention.logDays }
+  const named = {
+    systemName,
+    logDays: configuration.retention.logDays,
+    tracing: configuration.operations.tracing,
+  }
   const tables = { mainTable: data.main.tableName, mailBucket: data.mail.bucketName }
   const announcing = { eventsTopicArn: events.topicArn }
   const providers = { providers: JSON.stringify(configuration.providers) }

@@ -18,6 +18,7 @@ export interface PostroomFunctionProps {
   /** Begins the name of its role. */
   systemName: string
   logDays: RetentionDays
+  tracing: boolean
   /** All that it may do, besides writing its log and its traces. */
   may: PolicyStatement[]
   memoryMegabytes: number
@@ -68,7 +69,7 @@ export class PostroomFunction extends NodejsFunction {
         ...(props.worker && { commandHooks: bundleBeside(`functions/${props.folder}/${props.worker}`) }),
       },
       awsSdkConnectionReuse: false,
-      tracing: Tracing.ACTIVE,
+      tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       recursiveLoop: RecursiveLoop.TERMINATE,
       loggingFormat: LoggingFormat.JSON,
       logGroup,

@@ -10,7 +10,10 @@
 import { CfnOutput, Stack, Token } from 'aws-cdk-lib'
 import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
 import { Construct } from 'constructs'
+import { makeAlarms, type Watched } from './alarms.ts'
+import { makeBudget } from './budget.ts'
 import { type ConfigurationInput, type PostroomConfiguration, readConfiguration } from './configuration.ts'
+import { makeDashboard } from './dashboard.ts'
 import { type Functions, makeFunctions, ofEveryApp } from './functions.ts'
 import { addRoutes, logAndLimit, makeHttpApi } from './http-api.ts'
 import { PostroomData } from './postroom-data.ts'
@@ -60,8 +63,21 @@ export class Postroom extends Construct {
     })
     addRoutes(http, { ...this.functions, authentication: configuration.authentication })
     logAndLimit(this, http, configuration.retention.logDays)
+    watch(this, configuration)
     tellOutputs(this, configuration)
   }
+}
+
+function watch(system: Postroom, { operations }: PostroomConfiguration): void {
+  const { functions, queues, http, name } = system
+  const watched: Watched = { functions, queues, apiId: http.apiId, systemName: name }
+  const { email, monthlyBudgetUsd } = operations
+  if (operations.alarms) {
+    const topic = makeAlarms(system, watched, operations)
+    new CfnOutput(system, 'AlarmsTopicArn', { value: topic.topicArn, description: 'Every alarm and its end' })
+  }
+  if (operations.dashboard) makeDashboard(system, watched)
+  if (monthlyBudgetUsd && email) makeBudget(system, { monthlyUsd: monthlyBudgetUsd, email })
 }
 
 /** What AWS would refuse in the middle of a deployment. */

@@ -37,7 +37,9 @@ export const metricUnits = {
 
 export type MetricName = keyof typeof metricUnits
 
-const metricNamespace = 'Postroom'
+export const metricNamespace = 'Postroom'
+/** Its value is the name of the deployment: two of one account must not add up. The library names it so. */
+export const metricDimension = 'service'
 
 export interface Metrics {
   add(name: MetricName, value?: number): void
@@ -45,7 +47,7 @@ export interface Metrics {
   write(): void
 }
 
-/** @param system name of the deployment, the value of the one dimension, `service`: two of one account must not add up */
+/** @param system name of the deployment */
 export function openMetrics({ system }: { system: string }): Metrics {
   // The library writes to stdout by itself: Lambda would wrap what goes through `console` and hide the format.
   const embedded = new EmbeddedMetrics({ namespace: metricNamespace, serviceName: system })
