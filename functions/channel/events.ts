@@ -26,6 +26,8 @@ export const eventTypes = [
   'app.fault',
   'tenant.fault',
   'tenant.recovered',
+  'polling.stalled',
+  'polling.resumed',
   'app.secret_expiring',
   'webhook.failing',
   'webhook.recovered',

@@ -355,6 +355,12 @@ export const faults = {
         'Microsoft: Set-CASMailbox -Identity MAILBOX -ImapEnabled $true. Google: Gmail settings, “Enable IMAP”, and in the Admin console “End User Access”',
     },
   ),
+  polling_stalled: row(
+    503,
+    'operator',
+    'retry',
+    'The mailbox is not being polled at all; whoever runs Postroom has to look why.',
+  ),
   command_refused: row(
     502,
     'operator',

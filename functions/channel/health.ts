@@ -18,6 +18,8 @@ export interface Health {
   failed(channel: Channel, protocol: Protocol, error: PostroomError): Promise<Channel>
   /** After a success of one protocol: ends its rest, and forgets every doubt. An idle success writes nothing. */
   succeeded(channel: Channel, protocol: Protocol): Promise<Channel>
+  /** Nobody has polled the mailbox for long, though nothing is known to be in the way: its app is told once. */
+  overlooked(channel: Channel): Promise<Channel>
   /** A probe has proven what works; announces what that changed. */
   proven(channel: Channel, change: ChannelChange): Promise<Channel>
   /** Announces what was decided with the channel's last change; also called by `schedule` for crashed callers. */
@@ -170,9 +172,9 @@ export function openHealth(services: HealthServices): Health {
     },
 
     async succeeded(seen, protocol) {
-      if (seen[`${protocol}Trouble`] === null) return seen
+      if (!isTroubled(seen, protocol)) return seen
       return move(seen, channel => {
-        if (channel[`${protocol}Trouble`] === null) return null
+        if (!isTroubled(channel, protocol)) return null
         const change = { ...channel, [`${protocol}Trouble`]: null }
         const isFetched = protocol === 'imap'
         const { to } = connectionTransitions.find(({ on }) => on === 'worked') ?? { to: 'ok' as const }
@@ -189,11 +191,19 @@ export function openHealth(services: HealthServices): Health {
           change: {
             [`${protocol}Trouble`]: null,
             tried: null,
-            history: withStep(channel.history, step),
+            ...(channel[`${protocol}Trouble`] && { history: withStep(channel.history, step) }),
             ...(isFetched && { isOverdueTold: false, wakeAt: null }),
           },
           tell: isFetched && channel.isOverdueTold ? [{ type: 'channel.recovered', at: nowText() }] : [],
         }
+      })
+    },
+
+    async overlooked(seen) {
+      if (seen.isOverdueTold) return seen
+      return move(seen, channel => {
+        if (channel.isOverdueTold || channel.imapTrouble !== null || !mayUse(channel, 'imap')) return null
+        return { change: { isOverdueTold: true }, tell: [{ type: 'channel.overdue', at: nowText() }] }
       })
     },
 
@@ -253,6 +263,11 @@ export function openHealth(services: HealthServices): Health {
       tell: isOverdue ? [{ type: 'channel.overdue', at: nowText() }] : [],
     }
   }
+}
+
+/** A success has something to end. */
+function isTroubled(channel: Channel, protocol: Protocol): boolean {
+  return channel[`${protocol}Trouble`] !== null || (protocol === 'imap' && channel.isOverdueTold)
 }
 
 function unchanged({ revision }: Channel) {

@@ -2,7 +2,7 @@
 
 import { type Channel, presentChannel } from './channels.ts'
 import type { EventType } from './events.ts'
-import { type Fault, type FaultCode, faults } from './faults.ts'
+import { describeFault, type Fault, type FaultCode, faults, PostroomError } from './faults.ts'
 import type { Queues } from './queues.ts'
 import { openReconnectLinks, type ReconnectLinkServices } from './reconnect-link.ts'
 import { openTenantFaults, type TenantFaultServices } from './tenant-faults.ts'
@@ -62,10 +62,11 @@ function faultOf(
   channel: Channel,
   type: string,
 ): (Pick<Fault, 'actor' | 'summary'> & { code: string }) | null {
-  const fault = isAboutSignIn(type) ? channel.auth.fault : channel.imapTrouble?.fault
-  return isAboutSignIn(type) || type === 'channel.overdue'
-    ? ((fault as Fault | null | undefined) ?? null)
-    : null
+  if (isAboutSignIn(type)) return channel.auth.fault as Fault | null
+  if (type !== 'channel.overdue') return null
+  return (
+    (channel.imapTrouble?.fault as Fault | undefined) ?? describeFault(new PostroomError('polling_stalled'))
+  )
 }
 
 function settingOf(code: string): { setting?: string } {

@@ -6,12 +6,14 @@ import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
 import { pollInterval } from '../channel/poll-interval.ts'
+import type { PollMarks } from '../channel/poll-marks.ts'
 import type { pollBatchSchema } from '../channel/queues.ts'
 import type { Slots } from '../channel/slots.ts'
 import { type MailboxServices, pollMailbox } from './mailbox.ts'
 
 export interface BatchServices extends MailboxServices {
   slots: Slots
+  pollMarks: PollMarks
   metrics: Metrics
   /** What the operator wants for a mailbox with some traffic. */
   pollIntervalMinutes: number
@@ -38,7 +40,11 @@ export async function fetchBatch(batch: Batch, work: BatchWork): Promise<void> {
       await inTime(pollOne(channel, { ...work, batch, interval: intervals.get(channel.id) }), channel, work)
     }
   }
+  const providers = new Set(waiting.map(({ provider }) => provider))
   await Promise.all(Array.from({ length: Math.min(concurrency, waiting.length) }, worker))
+  await Promise.all([...providers].map(provider => work.services.pollMarks.polled(provider))).catch(error =>
+    log({ event: 'poll_not_marked', ...errorForLog(error) }),
+  )
 }
 
 interface OneWork extends BatchWork {

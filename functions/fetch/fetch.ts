@@ -22,6 +22,7 @@ import { openImapSession } from '../channel/imap-reader.ts'
 import { log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
+import { openPollMarks } from '../channel/poll-marks.ts'
 import {
   checkAppsSchema,
   forgetSchema,
@@ -33,13 +34,13 @@ import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type BatchServices, fetchBatch } from './batch.ts'
 import { openCursors } from './cursor.ts'
-import { keepAlive } from './keep-alive.ts'
+import { type KeepAliveServices, keepAlive } from './keep-alive.ts'
 import { openMemory } from './memory.ts'
 import { openParser } from './parser.ts'
 import { type ReparseServices, reparse } from './reparse.ts'
 import { announceExpiring } from './secret-expiry.ts'
 
-export interface FetchServices extends BatchServices, ForgetServices, ReparseServices {}
+export interface FetchServices extends BatchServices, ForgetServices, KeepAliveServices, ReparseServices {}
 
 /** Raw mail that lies in memory at once, over all mailboxes: parsing takes several times as much again. */
 const memoryLimitBytes = 32 * 1024 * 1024
@@ -67,7 +68,7 @@ function buildServices(): FetchServices {
   const channels = openChannels({ main })
   const metrics = systemMetrics()
   const events = countedEventLog(main, metrics)
-  const { tokens, grants, apps, providers } = secretServices({ main, events })
+  const { tokens, grants, apps, breaker, providers } = secretServices({ main, events })
   const ringing = queues()
   return {
     channels,
@@ -77,10 +78,12 @@ function buildServices(): FetchServices {
     tokens,
     grants,
     apps,
+    breaker,
     providers,
     identities: openIdentities({ main }),
     queues: ringing,
     slots: openSlots({ main }),
+    pollMarks: openPollMarks({ main, events, now }),
     pollIntervalMinutes: Number(readEnvironment('pollIntervalMinutes')),
     messages: openMessages({ main, mail }),
     threads: openThreads({ main }),

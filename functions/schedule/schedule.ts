@@ -8,14 +8,16 @@ import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
+import { openPollMarks } from '../channel/poll-marks.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
 import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
 import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
 import { type KeepAlive, openKeepAlive } from './keep-alive.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
+import { type PollingWatchServices, watchPolling } from './polling-watch.ts'
 
-export interface ScheduleServices {
+export interface ScheduleServices extends PollingWatchServices {
   main: Table
   minutes: Minutes
   slots: Slots
@@ -56,6 +58,8 @@ function buildServices(): ScheduleServices {
   const ringing = queues()
   return {
     main,
+    events,
+    pollMarks: openPollMarks({ main, events, now }),
     minutes: openMinutes({ main, now }),
     slots: openSlots({ main }),
     outbox: openOutbox({ main }),
@@ -91,10 +95,15 @@ export async function schedule(services: ScheduleServices): Promise<void> {
 }
 
 /** Minutes that were missed are caught up; a minute dispatched twice polls twice, which is harmless. */
-async function pollMailboxes({ minutes, slots, queues }: ScheduleServices): Promise<void> {
+async function pollMailboxes(services: ScheduleServices): Promise<void> {
+  const { minutes, queues } = services
   const due = await minutes.due()
-  await queues.poll(batchesOf(await slots.dueIn(due)))
-  await minutes.done(due)
+  const slots = await services.slots.dueIn(due)
+  const parts = [
+    queues.poll(batchesOf(slots)).then(() => minutes.done(due)),
+    watchPolling({ slots, isBack: due.length > 1 }, services),
+  ]
+  for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason
 }
 
 /** Pure: each batch has one provider's mailboxes, so that a provider that throttles or hangs slows its own only. */

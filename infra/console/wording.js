@@ -136,6 +136,8 @@ export const eventNames = {
   'app.fault': 'OAuth app refused',
   'tenant.fault': 'Trouble of a whole organization',
   'tenant.recovered': 'An organization works again',
+  'polling.stalled': 'Mailboxes are not polled',
+  'polling.resumed': 'Mailboxes are polled again',
 }
 
 /** @param {string} type */

@@ -1,6 +1,7 @@
 /** Grants that go unused are refreshed in time; OAuth apps' secrets that end are told of in time. */
 
 import { expect, test } from 'vitest'
+import { PostroomError } from '../../functions/channel/faults.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { keepAlive } from '../../functions/fetch/keep-alive.ts'
 import { announceExpiring } from '../../functions/fetch/secret-expiry.ts'
@@ -12,6 +13,12 @@ import { addChannel, eventsOf, eventTypes, openWorkbench, testApp, writesIn } fr
 const engines = useEngines()
 const dayMs = 24 * 3600_000
 
+/** What is not read gets no token by being polled. */
+const notRead = {
+  imap: { state: 'blocked' as const, fault: null },
+  smtp: { state: 'ok' as const, fault: null },
+}
+
 async function setUp() {
   const endpoint = await startTokenEndpoint()
   const bench = openWorkbench(await engines.fresh(), {
@@ -19,7 +26,7 @@ async function setUp() {
   })
   const connect = async (refreshToken: string, changes: object = {}) => {
     endpoint.accept(refreshToken)
-    return addChannel(bench, { tokens: { refreshToken }, ...changes })
+    return addChannel(bench, { tokens: { refreshToken }, access: notRead, ...changes })
   }
   return { endpoint, bench, connect }
 }
@@ -73,6 +80,33 @@ test('a grant found dead asks its owner, an outage asks nobody, and neither keep
   )
   expect(endpoint.requests).toHaveLength(3)
   expect(await eventTypes(bench)).toEqual(['channel.reconnect_required'])
+})
+
+const read = { imap: notRead.smtp, smtp: notRead.smtp }
+
+test('a mailbox that lost its slot is told of once, and polled again', async () => {
+  const { bench, connect } = await setUp()
+  const lost = await connect('lost', { access: read })
+  const polled = await connect('polled', { access: read, tokens: { expiresInMs: 6 * 3600_000 } })
+  bench.clock.advance(5 * 3600_000)
+  for (let time = 0; time < 2; time++) await keepAlive([lost.id, polled.id], bench)
+  const told = await eventsOf(bench)
+  expect(told.map(({ type, channelId, data }) => [type, channelId, data.reason])).toEqual([
+    ['channel.overdue', lost.id, 'polling_stalled'],
+  ])
+  const slots = await bench.slots.dueIn(Array.from({ length: 60 }, (_, minute) => minute))
+  expect(new Set(slots.map(({ channelId }) => channelId))).toEqual(new Set([lost.id]))
+})
+
+test('a mailbox that cannot be polled, since its OAuth app is refused or its server is away, is not called forgotten', async () => {
+  const { bench, connect } = await setUp()
+  const refused = await connect('refused', { access: read })
+  const away = await connect('away', { access: read, clientId: 'another' })
+  bench.clock.advance(5 * 3600_000)
+  await bench.breaker.codeRefused(refused, new PostroomError('app_credentials_refused'))
+  await bench.health.failed(away, 'imap', new PostroomError('imap_unreachable'))
+  await keepAlive([refused.id, away.id], bench)
+  expect(await eventTypes(bench)).toEqual(['app.fault'])
 })
 
 const expiring = (secretExpiresAt: string | undefined): OAuthApps => ({

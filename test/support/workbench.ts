@@ -21,6 +21,7 @@ import { openMessages } from '../../functions/channel/messages.ts'
 import type { MetricName, Metrics } from '../../functions/channel/metrics.ts'
 import type { OAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { openOutbox } from '../../functions/channel/outbox.ts'
+import { openPollMarks } from '../../functions/channel/poll-marks.ts'
 import { openPresigned } from '../../functions/channel/presigned.ts'
 import type { OAuthApp, Providers } from '../../functions/channel/provider.ts'
 import type { OwnerNotice, PollBatch, Queues } from '../../functions/channel/queues.ts'
@@ -190,6 +191,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     parser,
     identities: openIdentities({ main }),
     slots: openSlots({ main }),
+    pollMarks: openPollMarks({ main, events, now }),
     sessions: openConnectSessions({ main, now }),
     links: openReconnectLinks({ main, channels, publicUrl, now }),
     health: openHealth({ main, channels, events, providers, queues, publicUrl, now }),
