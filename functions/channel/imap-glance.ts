@@ -1,10 +1,11 @@
 /**
- * The idle poll: is there anything new? One connection, two round trips after the greeting, three commands. It is
- * what Postroom does most, so it is written out and not left to a library that asks for much more.
+ * What is new in some folders? One round trip, and no folder is opened. It is what Postroom asks most, so it is written
+ * out and not left to a library that asks for much more.
  */
 
 import { PostroomError } from './faults.ts'
 import { completion, type ImapLogin, signInToImap } from './imap-sign-in.ts'
+import type { ImapWire, WireLimits } from './imap-wire.ts'
 import { quoted } from './imap-words.ts'
 
 export interface FolderState {
@@ -13,40 +14,51 @@ export interface FolderState {
   uidNext: number
 }
 
-const silenceMs = 8_000
-const lifeMs = 10_000
+/** An idle mailbox answers at once; one that does not must not keep the others of its batch waiting. */
+export const glanceLimits: WireLimits = { silenceMs: 8_000, lifeMs: 10_000 }
 
 /**
+ * A connection for one glance alone: two round trips after the greeting, three commands.
  * @param folders paths as the server spells them
- * @returns by path; null where the server has no such folder or does not say
  * @throws PostroomError of `signInToImap`
  */
 export async function glance(
   login: ImapLogin,
   folders: string[],
-  limits: { silenceMs: number; lifeMs: number } = { silenceMs, lifeMs },
+  limits: WireLimits = glanceLimits,
 ): Promise<Map<string, FolderState | null>> {
   const { wire } = await signInToImap(login, limits)
   try {
-    // STATUS of one folder each, and good-bye, in one go (RFC 3501 5.5 allows it: none depends on another).
-    wire.send(
-      ...folders.map((folder, index) => `s${index} STATUS ${quoted(folder)} (UIDNEXT UIDVALIDITY)`),
-      'z LOGOUT',
-    )
-    const states = new Map<string, FolderState | null>()
-    for (const [index, folder] of folders.entries()) {
-      let state: FolderState | null = null
-      await completion(wire, `s${index}`, ({ text }) => {
-        state = statusIn(text) ?? state
-      }).catch(error => {
-        if (!isMissing(error)) throw error
-      })
-      states.set(folder, state)
-    }
-    return states
+    return await statesOf(wire, folders, ['z LOGOUT'])
   } finally {
     wire.close()
   }
+}
+
+/**
+ * STATUS of each folder, and what follows, in one go (RFC 3501 5.5 allows it: none depends on another).
+ * @returns by path; null where the server has no such folder or does not say
+ */
+export async function statesOf(
+  wire: ImapWire,
+  folders: string[],
+  following: string[] = [],
+): Promise<Map<string, FolderState | null>> {
+  wire.send(
+    ...folders.map((folder, index) => `s${index} STATUS ${quoted(folder)} (UIDNEXT UIDVALIDITY)`),
+    ...following,
+  )
+  const states = new Map<string, FolderState | null>()
+  for (const [index, folder] of folders.entries()) {
+    let state: FolderState | null = null
+    await completion(wire, `s${index}`, ({ text }) => {
+      state = statusIn(text) ?? state
+    }).catch(error => {
+      if (!isMissing(error)) throw error
+    })
+    states.set(folder, state)
+  }
+  return states
 }
 
 /** A NO to one folder says nothing about the others, unless it says that nothing works. */

@@ -1,6 +1,9 @@
-/** A session that reads mail: few round trips, bounded memory, and never a flag touched (EXAMINE and PEEK only). */
+/**
+ * A session with a mailbox: what is new, and reading it over the same connection. Few round trips, bounded memory, and
+ * never a flag touched (EXAMINE and PEEK only).
+ */
 
-import type { FolderState } from './imap-glance.ts'
+import { type FolderState, glanceLimits, statesOf } from './imap-glance.ts'
 import { completion, type ImapLogin, isCompletion, signInToImap } from './imap-sign-in.ts'
 import type { Answer } from './imap-wire.ts'
 import { arrivalTime, quoted, searchDay } from './imap-words.ts'
@@ -29,6 +32,12 @@ export interface OpenFolder extends FolderState {
 
 export interface ImapSession {
   /**
+   * Asks what is new, in one round trip; no folder is opened.
+   * @param folders paths as the server spells them
+   * @returns by path; null where the server has no such folder or does not say
+   */
+  glance(folders: string[]): Promise<Map<string, FolderState | null>>
+  /**
    * Opens a folder to read it, and lists what lies in a range of UIDs in the same round trip. Where UIDVALIDITY is
    * not what the caller knew, the list means nothing.
    */
@@ -46,8 +55,8 @@ export interface ImapSession {
   mails(heads: MailHead[], keepBytes: number): AsyncGenerator<FetchedMail>
   /** The beginnings of mails too large to be read. */
   beginnings(heads: MailHead[]): AsyncGenerator<FetchedMail>
-  /** Says LOGOUT where that is still possible, and leaves no socket behind on any path. */
-  close(): Promise<void>
+  /** Says LOGOUT where that is still possible, waits for no answer, and leaves no socket behind on any path. */
+  close(): void
 }
 
 export interface UidRange {
@@ -59,15 +68,21 @@ export interface UidRange {
 /** Of a mail that is not read whole: enough for any header that a mail program makes. */
 const beginningBytes = 128 * 1024
 const usualSilenceMs = 30_000
-/** A good-bye is polite, not important. */
-const goodbyeMs = 2_000
 
-/** @throws PostroomError of `signInToImap` */
+/**
+ * @param lifeMs how long the connection may live once there is something to read; until then it has little time
+ * @throws PostroomError of `signInToImap`
+ */
 export async function openImapSession(
   login: ImapLogin,
   { lifeMs, now, silenceMs = usualSilenceMs }: { lifeMs: number; now(): number; silenceMs?: number },
 ): Promise<ImapSession> {
-  const { wire, capabilities } = await signInToImap(login, { silenceMs, lifeMs })
+  const first = {
+    silenceMs: Math.min(silenceMs, glanceLimits.silenceMs),
+    lifeMs: Math.min(lifeMs, glanceLimits.lifeMs),
+  }
+  const { wire, capabilities } = await signInToImap(login, first)
+  let isReading = false
   const isGmail = / X-GM-EXT-1\b/i.test(capabilities)
   let isBroken = false
   let count = 0
@@ -128,8 +143,12 @@ export async function openImapSession(
   }
 
   return {
+    glance: folders => guarded(() => statesOf(wire, folders)),
+
     open: (folder, range) =>
       guarded(async () => {
+        if (!isReading) wire.limit({ silenceMs, lifeMs })
+        isReading = true
         const state = { uidValidity: '', uidNext: 0, messages: 0 }
         const onState = ({ text }: Answer) => {
           state.uidValidity = /\[UIDVALIDITY (\d{1,10})\]/i.exec(text)?.[1] ?? state.uidValidity
@@ -179,13 +198,8 @@ export async function openImapSession(
     beginnings: heads =>
       bodies(heads, `BODY.PEEK[]<0.${beginningBytes}>`, { keepBytes: beginningBytes, isWhole: false }),
 
-    async close() {
-      if (!isBroken) {
-        wire.send('z LOGOUT')
-        const timer = setTimeout(() => wire.close(), goodbyeMs)
-        await completion(wire, 'z', () => {}).catch(() => undefined)
-        clearTimeout(timer)
-      }
+    close() {
+      if (!isBroken) wire.send('z LOGOUT')
       wire.close()
     },
   }

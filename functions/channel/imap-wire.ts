@@ -28,6 +28,8 @@ export interface ImapWire {
   next(): Promise<Answer>
   /** How much of each literal is kept from now on; the rest is read and dropped. */
   keepOfLiterals(bytes: number): void
+  /** From now on other limits hold; the connection's life begins anew. */
+  limit(limits: WireLimits): void
   /** Goes on under TLS (RFC 3501 6.2.1). What the server said before is void, also what lies unread. */
   startTls(): Promise<void>
   /** Leaves no socket behind. What was sent still goes out. */
@@ -66,12 +68,21 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
     waiting = undefined
     waiter?.reject(failure)
   }
-  const life = setTimeout(() => fail('no end in time'), limits.lifeMs)
-  // While nobody waits for an answer it is we who are slow: the server's next words may lie here already.
-  const silence = setTimeout(() => {
-    if (waiting) fail('no answer in time')
-    else silence.refresh()
-  }, limits.silenceMs)
+  let life: NodeJS.Timeout
+  let silence: NodeJS.Timeout
+  const watch = ({ silenceMs, lifeMs }: WireLimits) => {
+    life = setTimeout(() => fail('no end in time'), lifeMs)
+    // While nobody waits for an answer it is we who are slow: the server's next words may lie here already.
+    silence = setTimeout(() => {
+      if (waiting) fail('no answer in time')
+      else silence.refresh()
+    }, silenceMs)
+  }
+  const unwatch = () => {
+    clearTimeout(life)
+    clearTimeout(silence)
+  }
+  watch(limits)
 
   const deliver = (answer: Answer) => {
     const waiter = waiting
@@ -88,8 +99,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
     })
     socket.on('error', error => fail('code' in error ? String(error.code) : error.name))
     socket.on('close', () => {
-      clearTimeout(life)
-      clearTimeout(silence)
+      unwatch()
       fail('the connection ended')
     })
   }
@@ -115,6 +125,12 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
     },
 
     keepOfLiterals: bytes => reader.keep(bytes),
+
+    limit(next) {
+      if (failure) return
+      unwatch()
+      watch(next)
+    },
 
     async startTls() {
       // A line sneaked in before the handshake must not be taken for the server's (CVE-2011-0411 and its kin).

@@ -17,7 +17,6 @@ import {
 import { readEnvironment } from '../channel/environment.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openIdentities } from '../channel/identities.ts'
-import { glance } from '../channel/imap-glance.ts'
 import { openImapSession } from '../channel/imap-reader.ts'
 import { log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
@@ -90,7 +89,7 @@ function buildServices(): FetchServices {
     parser: openParser(),
     loopBrake: openLoopBrake({ main, now }),
     cursors: openCursors({ main }),
-    imap: { glance, open: openImapSession },
+    imap: { open: openImapSession },
     memory: openMemory(memoryLimitBytes),
     health: channelHealth({ main, channels, events, queues: ringing }),
     now,

@@ -6,7 +6,6 @@ import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
-import type { FolderState } from '../channel/imap-glance.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
 import type { ImapLogin } from '../channel/imap-sign-in.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
@@ -16,9 +15,8 @@ import type { Tokens } from '../channel/tokens.ts'
 import { hasWorkLeft, isIdle, readFolder } from './folder.ts'
 import type { FolderServices } from './reading.ts'
 
-/** How IMAP is spoken: a glance where nothing is expected, a session where there is something to read. */
+/** How IMAP is spoken. */
 interface Imap {
-  glance(login: ImapLogin, folders: string[]): Promise<Map<string, FolderState | null>>
   open(login: ImapLogin, options: { lifeMs: number; now(): number }): Promise<ImapSession>
 }
 
@@ -125,17 +123,20 @@ async function fetchOverSessions(channel: Channel, poll: Poll): Promise<Outcome>
 async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promise<Outcome> {
   const { cursors, imap, now } = services
   const known = await Promise.all(folders.map(folder => cursors.find(channel.id, folder)))
-  // Where there is work anyway, a glance would only cost a connection.
-  const isExpected = known.some(cursor => cursor === undefined || hasWorkLeft(cursor, now()))
-  let wanted = folders
-  if (!isExpected) {
-    const seen = await signedIn(channel, services, login => imap.glance(login, folders))
-    wanted = folders.filter((folder, index) => !isIdle(known[index], seen.get(folder) ?? null, now()))
-  }
-  if (wanted.length === 0) return nothing
-
   const lifeMs = Math.max(0, deadlineMs - now()) + finishMs
-  const session = await signedIn(channel, services, login => imap.open(login, { lifeMs, now }))
+  // Where there is work anyway, a glance would only cost a round trip.
+  const isExpected = known.some(cursor => cursor === undefined || hasWorkLeft(cursor, now()))
+  const { session, wanted } = await signedIn(channel, services, async login => {
+    const opened = await imap.open(login, { lifeMs, now })
+    if (isExpected) return { session: opened, wanted: folders }
+    // Exchange lets a token in and says only here that there is no mailbox behind it.
+    const seen = await opened.glance(folders).catch(error => {
+      opened.close()
+      throw error
+    })
+    const isNew = (folder: string, index: number) => !isIdle(known[index], seen.get(folder) ?? null, now())
+    return { session: opened, wanted: folders.filter(isNew) }
+  })
   try {
     const outcome = { ...nothing }
     for (const folder of wanted) {
@@ -145,7 +146,7 @@ async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promi
     }
     return outcome
   } finally {
-    await session.close()
+    session.close()
   }
 }
 

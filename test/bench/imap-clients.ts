@@ -1,7 +1,6 @@
 /** Polling and fetching as Postroom does it, and as a bare loop with imapflow does it. */
 
 import { ImapFlow } from 'imapflow'
-import { glance } from '../../functions/channel/imap-glance.ts'
 import { openImapSession } from '../../functions/channel/imap-reader.ts'
 import { groupsOf } from '../../functions/fetch/groups.ts'
 import type { Account } from './imap-floor.ts'
@@ -17,17 +16,26 @@ const loginOf = ({ port, user, token }: Account) => ({
 const keepBytes = 40 * 1024 * 1024
 const headsPerList = 200
 
+const openSession = (account: Account) =>
+  openImapSession(loginOf(account), { lifeMs: 300_000, now: Date.now })
+
 /** @throws Error if the server did not say where its UIDs end */
 export async function pollByPostroom(account: Account): Promise<void> {
-  const states = await glance(loginOf(account), ['INBOX'])
-  if (!states.get('INBOX')) throw new Error('No state')
+  const session = await openSession(account)
+  try {
+    const states = await session.glance(['INBOX'])
+    if (!states.get('INBOX')) throw new Error('No state')
+  } finally {
+    session.close()
+  }
 }
 
-/** Lists and groups as a poll does it. @returns how many came */
-export async function fetchByPostroom(account: Account, onMail: OnMail): Promise<number> {
-  const session = await openImapSession(loginOf(account), { lifeMs: 300_000, now: Date.now })
+/** Lists and groups as a poll does it; one that finds mail has glanced first. @returns how many came */
+export async function fetchByPostroom(account: Account, onMail: OnMail, hasGlanced = false): Promise<number> {
+  const session = await openSession(account)
   let count = 0
   try {
+    if (hasGlanced) await session.glance(['INBOX'])
     let from = 1
     const range = () => ({ from, to: from + headsPerList - 1, limit: headsPerList })
     const { uidNext, heads: first } = await session.open('INBOX', range())
@@ -42,7 +50,7 @@ export async function fetchByPostroom(account: Account, onMail: OnMail): Promise
       if (from >= uidNext) return count
     }
   } finally {
-    await session.close()
+    session.close()
   }
 }
 
@@ -66,8 +74,9 @@ export async function pollByImapflow(account: Account): Promise<void> {
 }
 
 /** @returns how many came */
-export async function fetchByImapflow(account: Account, onMail: OnMail): Promise<number> {
+export async function fetchByImapflow(account: Account, onMail: OnMail, hasGlanced = false): Promise<number> {
   const client = await openImapflow(account)
+  if (hasGlanced) await client.status('INBOX', { uidNext: true, uidValidity: true })
   await client.mailboxOpen('INBOX', { readOnly: true })
   let count = 0
   for await (const { source } of client.fetch('1:*', { uid: true, source: true })) {

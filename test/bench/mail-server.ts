@@ -69,7 +69,8 @@ export interface Proxy {
 
 /**
  * Ends TLS on both sides, so that it sees lines. A round trip is what the client says after the server has said
- * something: the greeting costs everybody the same and is not counted.
+ * something, and waits for an answer to: the greeting costs everybody the same and is not counted, nor is a good-bye of
+ * somebody who leaves with it.
  */
 export async function startProxy(
   target: MailServerUnderTest,
@@ -86,19 +87,26 @@ export async function startProxy(
     counts.connections += 1
     const server = connect({ host: '127.0.0.1', port: target.port, servername: 'localhost' })
     let hasServerSpoken = false
+    let isAsked = false
+    let hasLeft = false
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.setNoDelay(true).on('error', () => {})
     }
     client.on('data', (chunk: Buffer) => {
-      if (hasServerSpoken) counts.roundTrips += 1
+      if (hasServerSpoken) isAsked = true
       hasServerSpoken = false
       counts.commands += chunk.toString('latin1').split('\r\n').length - 1
       void pass(server, chunk)
     })
     server.on('data', (chunk: Buffer) => {
       hasServerSpoken = true
+      if (isAsked && !hasLeft) counts.roundTrips += 1
+      isAsked = false
       void pass(client, chunk)
+    })
+    client.once('end', () => {
+      hasLeft = true
     })
     client.once('close', () => server.destroy())
     server.once('end', () => void sleep(delayMs).then(() => client.end()))

@@ -75,12 +75,13 @@ test.each<[string, (login: Parameters<typeof glance>[0]) => Promise<unknown>]>([
     async login => {
       const session = await openImapSession(login, { ...limits, now: Date.now })
       try {
+        await session.glance(['INBOX'])
         const { heads } = await session.open('INBOX', { from: 1, to: 100, limit: 100 })
         await session.arrivedSince(new Date(0), { from: 1, to: 100, limit: 100 })
         for await (const mail of session.mails(heads, 1024))
           expect(mail.raw.byteLength).toBeLessThanOrEqual(1024)
       } finally {
-        await session.close()
+        session.close()
       }
     },
   ],

@@ -120,7 +120,6 @@ function newWorld(seed: number) {
       loopBrake: openLoopBrake({ main: table, now }),
       memory: openMemory(1_000_000),
       imap: {
-        glance: async (_login, folders) => new Map(folders.map(folder => [folder, mailbox.glance()])),
         open: async () => mailbox.open(),
       },
       now,

@@ -1,7 +1,6 @@
 /** A mailbox as IMAP knows it, in memory: for simulations of what servers and people do to mail. */
 
 import { PostroomError } from '../../functions/channel/faults.ts'
-import type { FolderState } from '../../functions/channel/imap-glance.ts'
 import type { FetchedMail, ImapSession, MailHead, UidRange } from '../../functions/channel/imap-reader.ts'
 import type { Random } from './random.ts'
 
@@ -26,7 +25,6 @@ export interface ModelMailbox {
   renumber(): void
   /** A mail of which the server gives nothing, for so many times. */
   withholdAny(times: number): void
-  glance(): FolderState
   open(): ImapSession
 }
 
@@ -77,6 +75,7 @@ export function openModelMailbox({
       }
     }
     return {
+      glance: folders => step(() => new Map(folders.map(folder => [folder, state()]))),
       open: (_folder, range) => step(() => ({ ...state(), messages: shown().length, heads: listed(range) })),
       heads: range => step(() => listed(range)),
       headsOf: uids =>
@@ -94,13 +93,12 @@ export function openModelMailbox({
         ),
       mails: bodies,
       beginnings: bodies,
-      close: async () => {},
+      close() {},
     }
   }
 
   return {
     open,
-    glance: state,
     arrive(mail, hiddenUntilMs = 0) {
       mails.push({ ...mail, uid: uidNext++, hiddenUntilMs })
     },

@@ -13,7 +13,6 @@ import { openEvents } from '../../functions/channel/events.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import { openIdentities } from '../../functions/channel/identities.ts'
-import { glance } from '../../functions/channel/imap-glance.ts'
 import { openImapSession } from '../../functions/channel/imap-reader.ts'
 import { openLoopBrake } from '../../functions/channel/loop-brake.ts'
 import { openMailStore } from '../../functions/channel/mail-store.ts'
@@ -185,7 +184,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     outbox: openOutbox({ main }),
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
-    imap: { glance, open: openImapSession },
+    imap: { open: openImapSession },
     memory: openMemory(32 * 1024 * 1024),
     loopBrake: openLoopBrake({ main, now }),
     parser,
