@@ -85,6 +85,7 @@ async function roundTrips({ server, progress }: Bench): Promise<Figure[]> {
       const account = { ...accountOf(server, 'fresh@bench.example'), port: proxy.port }
       if (work === 'poll') await clients[name].poll(account)
       else await clients[name].fetch(account, () => undefined, true)
+      await proxy.left()
       proxy.close()
       for (const [what, value] of Object.entries(proxy.counts)) {
         const limit: Record<string, number> = name === 'postroom' ? limits[work] : {}

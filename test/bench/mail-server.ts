@@ -64,6 +64,8 @@ export async function startMailServer(): Promise<MailServerUnderTest> {
 export interface Proxy {
   port: number
   counts: { connections: number; roundTrips: number; commands: number }
+  /** Waits until every client has left: what it says last may still be on its way. */
+  left(): Promise<void>
   close(): void
 }
 
@@ -92,6 +94,7 @@ export async function startProxy(
     for (const socket of [client, server]) {
       sockets.add(socket)
       socket.setNoDelay(true).on('error', () => {})
+      socket.once('close', () => sockets.delete(socket))
     }
     client.on('data', (chunk: Buffer) => {
       if (hasServerSpoken) isAsked = true
@@ -115,6 +118,9 @@ export async function startProxy(
   return {
     port,
     counts,
+    async left() {
+      while (sockets.size > 0) await sleep(5)
+    },
     close() {
       listener.close()
       for (const socket of sockets) socket.destroy()
