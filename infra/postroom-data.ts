@@ -3,7 +3,7 @@
  * when its stack is removed; what uses it (postroom.ts) may be taken away and made anew.
  */
 
-import { Duration, RemovalPolicy } from 'aws-cdk-lib'
+import { CfnOutput, Duration, RemovalPolicy } from 'aws-cdk-lib'
 import {
   AttributeType,
   Billing,
@@ -110,6 +110,18 @@ export class PostroomData extends Construct {
     this.oauthApps = new Secret(this, 'OAuthApps', {
       description: 'OAuth client ids and secrets by provider, as JSON in the format of POSTROOM_APPS',
       removalPolicy: RemovalPolicy.RETAIN,
+    })
+
+    new CfnOutput(this, 'LeftByPostroomData', {
+      value: [
+        main.tableArn,
+        secrets.tableArn,
+        this.mail.bucketArn,
+        this.tokenKey.keyArn,
+        this.webhookKey.keyArn,
+        this.oauthApps.secretArn,
+      ].join(' '),
+      description: 'What stays when this stack is removed: see infra/deploy.md, Removing it',
     })
   }
 }

@@ -108,6 +108,13 @@ function tellOutputs(system: Postroom, { apps }: PostroomConfiguration): void {
       description: 'Each is the subject of a federated credential of the OAuth app',
     })
   }
+  const { poll, notifications } = system.queues
+  new CfnOutput(system, 'LeftByPostroom', {
+    value: [outbound, poll, notifications]
+      .flatMap(({ main, deadLetters }) => [main.queueUrl, deadLetters.queueUrl])
+      .join(' '),
+    description: 'Queues that stay when this stack is removed',
+  })
   new CfnOutput(system, 'Url', { value: system.url, description: 'Origin of connect pages and API' })
   new CfnOutput(system, 'OutboundQueueUrl', {
     value: outbound.main.queueUrl,

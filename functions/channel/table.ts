@@ -191,12 +191,28 @@ function keysOf({ Items = [] }: { Items?: Item[] }): Key[] {
   return Items.map(({ pk, sk }) => ({ pk: `${pk}`, sk: `${sk}` }))
 }
 
+/** Makes of an item of one version an item of the next. The first of a noun's list makes version 2 of version 1. */
+type Upgrade = (item: Item) => Item
+
 /**
- * Gives a stored item its type, once, where it leaves the table.
- * @throws PostroomError `stored_item_invalid` with the key and the broken field
+ * Reads an item of this release or an earlier one. A field that a later release adds has a default in the noun's schema, and
+ * needs no more. A change that no default can express is a new version: the noun then writes `schemaVersion` and reads with
+ * one more upgrade. Items without a `schemaVersion` are of version 1.
+ * @throws PostroomError `stored_item_invalid` naming item and fields, never their values; also for an item of a newer release
  */
-export function readItem<S extends z.ZodType>(schema: S, item: Item): z.output<S> {
-  const result = schema.safeParse(item)
+export function readItem<S extends z.ZodType>(schema: S, item: Item, upgrades: Upgrade[] = []): z.output<S> {
+  const version = Number(item.schemaVersion ?? 1)
+  const newest = upgrades.length + 1
+  if (version > newest) {
+    const rule = `must be at most ${newest}; a newer release has written this`
+    throw new PostroomError('stored_item_invalid', {
+      evidence: `${item.pk} ${item.sk}`,
+      errors: [{ field: 'schemaVersion', rule, found: String(version) }],
+    })
+  }
+  const result = schema.safeParse(
+    upgrades.slice(version - 1).reduce((older, upgrade) => upgrade(older), item),
+  )
   if (result.success) return result.data
   throw new PostroomError('stored_item_invalid', {
     evidence: `${item.pk} ${item.sk}`,

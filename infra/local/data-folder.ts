@@ -3,14 +3,15 @@
  *
  *     dynamodb/   both tables, as dynalite's LevelDB; its lock keeps a second Postroom out of the same folder
  *     aws/        fauxqs.db (SQLite): queues with their messages, topics, subscriptions, buckets with their mail
+ *     format      what wrote it: a newer Postroom's folder is refused, an older one's is read
  *     kms.key     32 random bytes: seals the data keys of OAuth tokens. Without it every mailbox must reconnect
  *
  * Mail and tokens lie in it, so only its owner may enter.
  */
 
 import { randomBytes } from 'node:crypto'
-import { mkdir, open, readFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { errorCodeOf, LocalError } from './local-error.ts'
 
 export interface DataFolder {
@@ -34,7 +35,25 @@ export async function openDataFolder(folder: string): Promise<DataFolder> {
       })
     })
   }
+  await checkFormat(join(folder, 'format'))
   return { dynamodb, aws, masterKey: await readMasterKey(join(folder, 'kms.key')) }
+}
+
+/** Items say themselves of which version they are (functions/channel/table.ts); this is about the folder's own layout. */
+const format = '1'
+
+/** @throws LocalError that says what to do if a newer Postroom has written the folder */
+async function checkFormat(file: string): Promise<void> {
+  const found = await readFile(file, 'utf8').catch(error => {
+    if (errorCodeOf(error) !== 'ENOENT') throw unreadable(file, error)
+    return undefined
+  })
+  // Before there was this file, the layout was the same.
+  if (found === undefined) return writeFile(file, format, { mode: 0o600 })
+  if (found.trim() === format) return
+  throw new LocalError(
+    `The data folder ${dirname(file)} was written by a newer Postroom (format ${found.trim().slice(0, 20)}; this one reads ${format}): start that one, or choose another folder with POSTROOM_DATA.`,
+  )
 }
 
 async function readMasterKey(file: string): Promise<Buffer> {

@@ -1,9 +1,10 @@
 /** What is stored survives a restart, and a folder that cannot be used is named in one sentence. */
 
 import { randomBytes } from 'node:crypto'
-import { readdir, stat, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { CreateTableCommand, DynamoDBClient, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb'
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms'
@@ -11,6 +12,7 @@ import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3
 import { ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { expect, onTestFinished, test } from 'vitest'
 import { type Cloud, startCloud } from '../../infra/local/cloud.ts'
+import { openDataFolder } from '../../infra/local/data-folder.ts'
 import { LocalError } from '../../infra/local/local-error.ts'
 import { clientDefaults, queueFor, queueOutputs, runApp } from './hand-made-app.ts'
 
@@ -206,7 +208,7 @@ test('a port in use is named, and nothing stays open', async () => {
   }
   // The folder's lock was given back each time.
   await (await startCloud(options)).close()
-  expect(await readdir(options.folder)).toEqual(['aws', 'dynamodb', 'kms.key'])
+  expect(await readdir(options.folder)).toEqual(['aws', 'dynamodb', 'format', 'kms.key'])
 })
 
 async function refused(start: Promise<Cloud>, sentence: RegExp): Promise<void> {
@@ -214,3 +216,15 @@ async function refused(start: Promise<Cloud>, sentence: RegExp): Promise<void> {
   expect(error).toBeInstanceOf(LocalError)
   expect(error.message).toMatch(sentence)
 }
+
+test('a folder of a newer Postroom is refused in one sentence; one from before there was a format is taken', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroom-format-'))
+  onTestFinished(() => rm(folder, { recursive: true }))
+  await openDataFolder(folder)
+  await rm(join(folder, 'format'))
+  await openDataFolder(folder)
+  await writeFile(join(folder, 'format'), '2')
+  const refusal = await openDataFolder(folder).catch(error => error)
+  expect(refusal).toBeInstanceOf(LocalError)
+  expect(refusal.message).toContain('was written by a newer Postroom (format 2; this one reads 1)')
+})
