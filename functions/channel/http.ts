@@ -37,6 +37,20 @@ export function problem(error: PostroomError): HttpAnswer {
   }
 }
 
+/**
+ * RFC 9110 10.2.3: `Retry-After` is seconds, or a date. A date counts from the answer's own `Date`, so that a
+ * clock of ours that is wrong lengthens no wait.
+ * @returns undefined if nothing is asked for that lies ahead
+ */
+export function askedWaitMs(
+  retryAfter: string | null | undefined,
+  date: string | null | undefined,
+): number | undefined {
+  const asked = retryAfter ?? ''
+  const waitMs = /^\d+$/.test(asked) ? Number(asked) * 1000 : Date.parse(asked) - Date.parse(date ?? '')
+  return Number.isFinite(waitMs) && waitMs > 0 ? waitMs : undefined
+}
+
 /** The body as text, however API Gateway packed it. */
 export function bodyText(request: HttpRequest): string {
   const { body = '', isBase64Encoded } = request

@@ -2,6 +2,7 @@
 
 import { z } from 'zod'
 import { PostroomError } from './faults.ts'
+import { askedWaitMs } from './http.ts'
 import { log } from './log.ts'
 import { type ClientAuthentication, type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
 import { tokenRefusal } from './token-answers.ts'
@@ -137,23 +138,11 @@ async function post(url: string, form: Record<string, string>, signal: AbortSign
       ok: response.ok,
       status: response.status,
       body: await response.json().catch(() => null),
-      retryAfterMs: askedWaitMs(response.headers),
+      retryAfterMs: askedWaitMs(response.headers.get('retry-after'), response.headers.get('date')),
     }
   } catch (cause) {
     throw new PostroomError('provider_unreachable', { cause, evidence: 'no answer from the token endpoint' })
   }
-}
-
-/**
- * RFC 9110 10.2.3: `Retry-After` is seconds, or a date. A date counts from the answer's own `Date`, so that a
- * clock of ours that is wrong lengthens no wait.
- */
-function askedWaitMs(headers: Headers): number | undefined {
-  const asked = headers.get('retry-after') ?? ''
-  const waitMs = /^\d+$/.test(asked)
-    ? Number(asked) * 1000
-    : Date.parse(asked) - Date.parse(headers.get('date') ?? '')
-  return Number.isFinite(waitMs) && waitMs > 0 ? waitMs : undefined
 }
 
 function refusal({ status, body, retryAfterMs }: Answer, exchanging: boolean): PostroomError {

@@ -5,6 +5,7 @@ import { request as httpsRequest } from 'node:https'
 import { RequestFilteringHttpAgent, RequestFilteringHttpsAgent } from 'request-filtering-agent'
 import { Webhook as Signer } from 'standardwebhooks'
 import type { PostroomEvent } from './events.ts'
+import { askedWaitMs } from './http.ts'
 import type { WebhookSecrets } from './webhook-secrets.ts'
 import type { Egress, Webhook } from './webhooks.ts'
 
@@ -82,7 +83,7 @@ function receive(
     if (status >= 200 && status < 300) return resolve({ accepted: true, status })
     fail(`HTTP ${status}`, {
       isGone: status === 410,
-      retryAfterMs: retryAfter(response.headers['retry-after']),
+      retryAfterMs: retryAfter(response),
     })
   }
   let bytes = 0
@@ -98,9 +99,9 @@ function receive(
   response.on('aborted', () => fail('the answer broke off'))
 }
 
-/** Seconds only: a date would need the receiver's clock to be right. */
-function retryAfter(value: string | undefined): number | undefined {
-  return value && /^\d{1,6}$/.test(value) ? Math.min(Number(value) * 1000, longestRetryAfterMs) : undefined
+function retryAfter({ headers }: IncomingMessage): number | undefined {
+  const waitMs = askedWaitMs(headers['retry-after'], headers.date)
+  return waitMs && Math.min(waitMs, longestRetryAfterMs)
 }
 
 function evidenceOf(error: Error): string {

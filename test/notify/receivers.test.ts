@@ -119,8 +119,11 @@ test('a redirect is not followed, and counts as refused', async () => {
   expect(await waiting(id)).toHaveLength(1)
 })
 
-test('a receiver that asks for time gets it', async () => {
-  receiver.behave(answers.later)
+test.each([
+  ['in seconds', answers.later],
+  ['as a date, whatever its clock says', answers.laterByDate],
+])('a receiver that asks for time %s gets it', async (_, later) => {
+  receiver.behave(later)
   await hooks.add(receiver.url)
   await hooks.happen('m1')
   await hooks.settle()

@@ -25,6 +25,14 @@ export const answers = {
   failing: (response: ServerResponse) => response.writeHead(500).end(),
   gone: (response: ServerResponse) => response.writeHead(410).end(),
   later: (response: ServerResponse) => response.writeHead(503, { 'retry-after': '7200' }).end(),
+  /** The wait as a date, by a clock that is a year behind. */
+  laterByDate: (response: ServerResponse) =>
+    response
+      .writeHead(503, {
+        date: 'Mon, 24 Nov 2025 10:00:00 GMT',
+        'retry-after': 'Mon, 24 Nov 2025 12:00:00 GMT',
+      })
+      .end(),
   silent: () => undefined,
   breaksOff: (response: ServerResponse) => {
     response.writeHead(200, { 'content-length': '100' })
