@@ -6,6 +6,7 @@ import { type Command, command, exitCodes } from './command.ts'
 import { connectCommand, disconnectCommand } from './connect.ts'
 import { eventsCommand } from './events.ts'
 import { federateCommand } from './federate.ts'
+import { importCommand } from './import.ts'
 import { cancelCommand, messageCommand, rawCommand, resolveCommand, retryCommand } from './message.ts'
 import { messagesCommand, outboxCommand } from './messages.ts'
 import { pollCommand } from './poll.ts'
@@ -39,12 +40,13 @@ export const commands: Command[] = [
   messageCommand,
   rawCommand,
   reparseCommand,
-  federateCommand,
   sendCommand,
   retryCommand,
   cancelCommand,
   resolveCommand,
   eventsCommand,
   ...webhookCommands,
+  importCommand,
+  federateCommand,
   helpCommand,
 ]

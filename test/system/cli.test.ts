@@ -8,6 +8,7 @@ import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { expect, onTestFinished, test } from 'vitest'
 import { exitCodes } from '../../infra/cli/command.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
+import { signIn } from '../sandbox/running-sandbox.ts'
 import { type CliRun, runCli } from '../support/running-cli.ts'
 import { useRunningSystem } from '../support/running-system.ts'
 import { answers, useReceivers } from '../support/webhook-receiver.ts'
@@ -218,6 +219,48 @@ test('webhooks are added, tried, changed, told again, given a new secret, and re
   expect((await cli(`webhooks change ${id} --state paused`)).stdout).toContain('paused')
   expect((await cli(`webhooks remove ${id}`)).code).toBe(exitCodes.done)
   expect((await cli(`webhooks remove ${id}`)).code).toBe(exitCodes.notFound)
+})
+
+test('mailboxes of another system are tried dry, then taken over, once; what is refused says why', async () => {
+  const { sandbox } = running.system
+  if (!sandbox) throw new Error('There is no sandbox')
+  // As if the other system were registered where this one is: the app is the same.
+  const parameters = { redirect_uri: `${running.system.url}/oauth/microsoft/callback` }
+  const rowOf = async (id: number, persona: string, email: string) => {
+    const { tokens } = await signIn(sandbox, { persona, provider: 'microsoft', parameters })
+    const provider_config = { access_token: 'old', refresh_token: tokens.refresh_token }
+    return { id, account_id: 77, email, imap_login: email, provider: 'microsoft', provider_config }
+  }
+  const rows = [
+    await rowOf(1, 'grace', 'Grace.Hopper@tenant-b.example'),
+    await rowOf(2, 'ada', 'somebody-else@contoso.example'),
+    { id: 3, account_id: 77, email: 'old@contoso.example', provider: null, provider_config: null },
+  ]
+  const stdin = rows.map(row => JSON.stringify(row)).join('\n')
+  const dry = await cli('import --from chatwoot - --dry-run --json', { stdin })
+  expect(dry.code).toBe(exitCodes.notWell)
+  expect(documents(dry).map(({ outcome }) => outcome)).toEqual(['importable', 'importable', 'refused'])
+  expect((await cli('channels --account 77 --json')).stdout).toBe('')
+
+  const run = await cli('import --from chatwoot -', { stdin })
+  expect(run).toMatchObject({
+    code: exitCodes.notWell,
+    stderr: expect.stringContaining('1 are here, 2 refused.'),
+  })
+  expect(run.lines[2]).toMatch(/^1 +Grace\.Hopper@tenant-b\.example +imported +ch_\w+$/)
+  expect(run.lines[3]).toMatch(/refused +identity_mismatch: .*ada@contoso\.example/)
+  expect(run.lines[4]).toMatch(/refused +signs in by password/)
+  const [channel] = documents(await cli('channels --account 77 --json'))
+  // What Chatwoot had stored reads and does not send; what was stored here does both.
+  expect(channel.login).toEqual({ imap: 'Grace.Hopper@tenant-b.example', smtp: 'grace@tenant-a.example' })
+  expect((await cli(`send ${channel.id} --to c@outside.example --text t --wait`)).code).toBe(exitCodes.done)
+  const again = documents(await cli('import --from chatwoot - --json', { stdin }))
+  expect(again[0]).toMatchObject({ outcome: 'exists', channelId: channel.id })
+  for (const { provider_config } of rows) {
+    const token = provider_config?.refresh_token ?? 'none'
+    expect([dry, run].map(({ stdout, stderr }) => stdout + stderr).join()).not.toContain(token)
+    expect(JSON.stringify(running.log)).not.toContain(token)
+  }
 })
 
 test('settings change the name in From; a disconnect wants to be meant', async () => {

@@ -1,0 +1,54 @@
+/**
+ * Rows of Chatwoot's table channel_email, as `row_to_json` writes them: a mailbox that was connected by OAuth has its
+ * provider and its tokens in `provider_config`, and the name that IMAP accepted in `imap_login`.
+ */
+
+import { z } from 'zod'
+import type { Overrides, ReadRow } from './import-row.ts'
+
+const rowSchema = z.object({
+  account_id: z.union([z.int(), z.string()]),
+  email: z.string(),
+  imap_login: z.string().nullish(),
+  provider: z.string().nullish(),
+  // A jsonb column is an object; through a text column or CSV it comes as a string.
+  provider_config: z.unknown(),
+})
+
+const configSchema = z.object({ refresh_token: z.string().min(1) })
+
+export function readChatwoot(entry: unknown, { account, provider }: Overrides): ReadRow {
+  const parsed = rowSchema.safeParse(entry)
+  if (!parsed.success) return { name: '?', reason: `is no row of channel_email: ${fields(parsed.error)}` }
+  const { account_id, email, imap_login, provider: stored, provider_config } = parsed.data
+  if (!stored) return { name: email, reason: 'signs in by password: its owner must connect it once' }
+  const config = configSchema.safeParse(asObject(provider_config))
+  if (!config.success) {
+    return { name: email, reason: 'has no refresh token: Chatwoot has lost it, or it was never given' }
+  }
+  return {
+    name: email,
+    row: {
+      accountId: account ?? String(account_id),
+      provider: provider ?? stored,
+      email,
+      login: imap_login || undefined,
+      sharedMailbox: undefined,
+      refreshToken: config.data.refresh_token,
+    },
+  }
+}
+
+function asObject(value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  try {
+    return JSON.parse(value)
+  } catch {
+    return null
+  }
+}
+
+/** Names only: a value may be a secret. */
+function fields({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.') || 'entry'}: ${message}`).join('; ')
+}
