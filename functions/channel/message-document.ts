@@ -48,7 +48,8 @@ export const addressSchema = z
 
 const address = z.strictObject({
   address: addressSchema,
-  name: headerText.optional(),
+  /** Null is none: an address out of a message of ours can be answered as it is. */
+  name: headerText.nullish().transform(name => name ?? undefined),
 })
 
 const addresses = z

@@ -24,6 +24,10 @@ test('what is left out has its default', () => {
   })
 })
 
+test('an address out of a received message, whose sender gave no name, can be answered as it is', () => {
+  expect(parse({ to: [{ ...customer, name: null }] }).to).toEqual([customer])
+})
+
 const controls = { CR: '\r', LF: '\n', CRLF: '\r\n', NUL: '\0', tab: '\t', NEL: '\u0085', DEL: '\x7f' }
 const smuggled = Object.entries(controls).map(
   ([name, text]) => [name, `a${text}Bcc: evil@evil.example`] as const,
