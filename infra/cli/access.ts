@@ -33,6 +33,11 @@ export function accessOf(url: string, environment: Environment, { aws }: { aws: 
   if (aws || POSTROOM_AUTH === 'aws' || (isAwsHost(url) && !bearer)) {
     return signedByAws({ region: regionOf(url, environment), credentials: defaultProvider(), now: Date.now })
   }
+  if (new URL(url).protocol === 'http:' && !isLoopback(url)) {
+    throw new ApiError(`The key would travel in clear to ${url}: use https.`, {
+      exitCode: exitCodes.notAllowed,
+    })
+  }
   return async () => ({ authorization: `Bearer ${bearer ?? (await localKey(url, environment))}` })
 }
 

@@ -42,6 +42,8 @@ export function openApi({ url, access }: { url: string; access: Access }): Api {
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) target.searchParams.set(name, value)
     }
+    // A space is %20 to every reader; as + it is a plus sign to those who check signatures (RFC 3986).
+    target.search = target.search.replaceAll('+', '%20')
     const request = {
       method,
       url: target,

@@ -139,3 +139,8 @@ test("this machine's key opens this machine only", async () => {
     message: expect.stringContaining('There is no access to https://mail.example.com'),
   })
 })
+
+test('no key travels in clear to another host', () => {
+  const open = () => accessOf('http://mail.example.com', { POSTROOM_API_KEY: 'k' }, { aws: false })
+  expect(open).toThrow('The key would travel in clear to http://mail.example.com: use https.')
+})

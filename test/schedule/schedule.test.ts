@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { accept } from '../../functions/channel/accept.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { newSession } from '../../functions/channel/connect-sessions.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { type ScheduleServices, schedule } from '../../functions/schedule/schedule.ts'
@@ -231,3 +232,32 @@ test.each(['poll', 'ring', 'announce'])(
     expect(await eventTypes(bench)).toHaveLength(part === 'announce' ? 0 : 1)
   },
 )
+
+test('a sign-in that nobody confirmed is revoked, but never one that was to reconnect a channel: Google would end both', async () => {
+  const channel = await addChannel(bench)
+  const revoked = new Map<string, boolean>()
+  const queues = recordQueues()
+  queues.forget = async ({ grantId, revoke }) => void revoked.set(grantId, revoke)
+  for (const [grantId, channelId] of [
+    ['gr_new', null],
+    ['gr_again', channel.id],
+  ] as const) {
+    const { session } = newSession({ accountId: 'acme', provider: 'google', channelId }, bench.now())
+    await bench.sessions.create(session)
+    const { email, login, clientId, identity } = channel
+    const candidate = {
+      ...{ channelId: channelId ?? 'ch_new', grantId, identity, email, displayName: null, login, clientId },
+      candidates: { imap: [], smtp: [] },
+      access: null,
+    }
+    const waiting = {
+      state: 'awaiting_confirmation' as const,
+      candidate,
+      expiresAtMs: bench.now() + 15 * minuteMs,
+    }
+    await bench.sessions.move(session.id, { states: ['open'] }, waiting)
+  }
+  bench.clock.advance(16 * minuteMs)
+  await fire({ queues })
+  expect(Object.fromEntries(revoked)).toEqual({ gr_new: true, gr_again: false })
+})
