@@ -75,7 +75,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'send',
     may: may.send,
-    memoryMegabytes: 512,
     environment: {
       ...tables,
       ...prompting,
@@ -95,7 +94,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     folder: 'fetch',
     may: may.fetch,
     worker: 'parse-worker',
-    memoryMegabytes: 512,
     environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling, ...measuring },
   })
   readQueue(scope, 'PollToFetch', { queue: poll.main, target: fetch, batchSize: 1 })
@@ -104,7 +102,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'schedule',
     may: may.schedule,
-    memoryMegabytes: 256,
     environment: { mainTable: tables.mainTable, ...prompting, ...ringing, ...polling, ...measuring },
   })
   callEveryMinute(scope, schedule)
@@ -114,7 +111,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'notify',
     may: may.notify,
-    memoryMegabytes: 256,
     environment: { mainTable: tables.mainTable, ...announcing, ...webhooks, ...measuring },
   })
   readQueue(scope, 'EventsToNotify', { queue: notifications.main, target: notify, batchSize: 10 })
@@ -124,7 +120,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'connect',
     may: may.connect,
-    memoryMegabytes: 512,
     environment: {
       ...tables,
       ...announcing,
@@ -140,7 +135,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'api',
     may: may.api,
-    memoryMegabytes: 512,
     environment: {
       ...tables,
       ...announcing,

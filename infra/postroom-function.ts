@@ -9,6 +9,7 @@ import { type ICommandHooks, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aw
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
+import { memoryMegabytes } from './memory.ts'
 import type { FunctionFolder } from './privileges.ts'
 import { timeoutSeconds } from './timeouts.ts'
 
@@ -21,7 +22,6 @@ export interface PostroomFunctionProps {
   tracing: boolean
   /** All that it may do, besides writing its log and its traces. */
   may: PolicyStatement[]
-  memoryMegabytes: number
   environment: Partial<Record<EnvironmentName, string>>
   /** File of the folder that runs in worker threads, without its ending: it gets a bundle of its own, beside the function's. */
   worker?: string
@@ -49,7 +49,7 @@ export class PostroomFunction extends NodejsFunction {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       timeout: Duration.seconds(timeoutSeconds[props.folder]),
-      memorySize: props.memoryMegabytes,
+      memorySize: memoryMegabytes[props.folder],
       environment: Object.fromEntries(
         Object.entries(props.environment).map(([name, value]) => [
           environmentNames[name as EnvironmentName],

@@ -6,6 +6,9 @@ import type { Table } from './table.ts'
 /** The intervals a mailbox may have. Fixed, so that a changed setting never leaves a mailbox in a slot nobody reads. */
 export const pollIntervals = [1, 5, 15, 60] as const
 
+/** What one fetch invocation takes at a time. */
+export const mailboxesPerBatch = 50
+
 /** A mailbox in its slot. */
 export interface Slot {
   channelId: string

@@ -10,7 +10,7 @@ import type { Metrics } from '../channel/metrics.ts'
 import { type Outbox, openOutbox } from '../channel/outbox.ts'
 import { openPollMarks } from '../channel/poll-marks.ts'
 import type { PollBatch, Queues } from '../channel/queues.ts'
-import { openSlots, type Slot, type Slots } from '../channel/slots.ts'
+import { mailboxesPerBatch, openSlots, type Slot, type Slots } from '../channel/slots.ts'
 import type { Table } from '../channel/table.ts'
 import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
 import { type KeepAlive, openKeepAlive } from './keep-alive.ts'
@@ -33,8 +33,6 @@ export interface ScheduleServices extends PollingWatchServices {
   now(): number
 }
 
-/** What one fetch invocation takes at a time. */
-const batchSize = 50
 /** Batches are spread over most of the minute, so that a provider sees a stream and not a burst. */
 const spreadSeconds = 50
 const dueLimit = 100
@@ -111,7 +109,7 @@ export function batchesOf(slots: Slot[]): PollBatch[] {
   const batches: Slot[][] = []
   for (const slot of slots) {
     const last = batches.at(-1)
-    if (last?.[0]?.provider === slot.provider && last.length < batchSize) last.push(slot)
+    if (last?.[0]?.provider === slot.provider && last.length < mailboxesPerBatch) last.push(slot)
     else batches.push([slot])
   }
   return batches.map((batch, index) => ({

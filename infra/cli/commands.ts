@@ -4,6 +4,7 @@ import { channelCommand } from './channel.ts'
 import { channelsCommand } from './channels.ts'
 import { type Command, command, exitCodes } from './command.ts'
 import { connectCommand, disconnectCommand } from './connect.ts'
+import { costCommand } from './cost.ts'
 import { eventsCommand } from './events.ts'
 import { federateCommand } from './federate.ts'
 import { importCommand } from './import.ts'
@@ -48,5 +49,6 @@ export const commands: Command[] = [
   ...webhookCommands,
   importCommand,
   federateCommand,
+  costCommand,
   helpCommand,
 ]

@@ -1,0 +1,96 @@
+/** infra/cost.md, made from the calculation. */
+
+import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
+import { memoryMegabytes } from '../memory.ts'
+import { type Cost, costOf } from './cost.ts'
+import { priceList } from './prices.ts'
+import { assumed, counted } from './units.ts'
+
+const traffic = { sentPerDay: 5, receivedPerDay: 10 }
+
+export function dollars(usd: number): string {
+  return `$${usd.toFixed(usd > 0 && usd < 1 ? 4 : 2)}`
+}
+
+/** One row a service. */
+export function byService({ lines }: Cost): string[][] {
+  const names = [...new Set(lines.map(({ service }) => service))]
+  return names.flatMap(name => {
+    const own = lines.filter(({ service }) => service === name)
+    const sum = (of: 'usd' | 'usdAfterFreeTier') => own.reduce((all, line) => all + line[of], 0)
+    return sum('usd') === 0 ? [] : [[name, dollars(sum('usd')), dollars(sum('usdAfterFreeTier'))]]
+  })
+}
+
+export function renderCost(): string {
+  const row = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`
+  const sizes = [1, 100, 1_000, 10_000, 100_000]
+  const bySize = sizes.map(mailboxes => {
+    const at = (intervalMinutes: number) => costOf({ mailboxes, intervalMinutes, ...traffic })
+    const others = at(5).alternatives.map(({ usd }) => dollars(usd))
+    const idle = costOf({ mailboxes, intervalMinutes: 5, sentPerDay: 0, receivedPerDay: 0 })
+    const columns = [at(1), at(5), at(15)].map(({ usd }) => dollars(usd))
+    return row([
+      mailboxes.toLocaleString('en'),
+      ...columns,
+      dollars(idle.usd),
+      dollars(at(5).usdAfterFreeTier),
+      ...others,
+    ])
+  })
+  const thousand = costOf({ mailboxes: 1_000, intervalMinutes: 5, ...traffic })
+  const rest = costOf({ mailboxes: 1, intervalMinutes: 60, sentPerDay: 0, receivedPerDay: 0 })
+  const memory = Object.entries(memoryMegabytes).map(([folder, megabytes]) => `${folder} ${megabytes}`)
+  return `# What it costs
+
+Made by \`npm run postroom -- cost\`'s own calculation and kept true by \`test/infra/cost.test.ts\`. List prices of ${priceList.region},
+${priceList.date}, in US dollars a month of 30 days. Nothing here was measured on AWS: units are counted over the local engines,
+durations are assumed (below) until a live account says better.
+
+## By size
+
+Each mailbox sends ${traffic.sentPerDay} and receives ${traffic.receivedPerDay} mails of 75 KB a day; the mail of one month is stored. "Free" is what is left where
+nothing else in the account uses AWS's lasting free tier.
+
+| mailboxes | every minute | every 5 | every 15 | every 5, no mail | every 5, free | Nylas | EmailEngine on Fargate |
+|---|---|---|---|---|---|---|---|
+${bySize.join('\n')}
+
+${thousand.alternatives.map(({ name, says, source }) => `- ${name}: ${says}. ${source}`).join('\n')}
+
+At rest, with no mail at all: ${dollars(rest.usd)} (${dollars(rest.usdAfterFreeTier)} with the free tier). Most of it are the alarms, metrics and
+dashboard, which \`operations\` in the configuration switches off, and two KMS keys.
+
+## By service: 1,000 mailboxes every 5 minutes
+
+| service | list price | with the free tier |
+|---|---|---|
+${byService(thousand).map(row).join('\n')}
+| all | ${dollars(thousand.usd)} | ${dollars(thousand.usdAfterFreeTier)} |
+| for each mailbox | ${dollars(thousand.usdPerMailbox)} | ${dollars(thousand.usdAfterFreeTier / 1_000)} |
+
+Tracing (\`operations.tracing\`) is not in it: X-Ray takes $5 for a million traces.
+
+## What it is made from
+
+Counted by \`test/infra/cost-units.test.ts\`, which fails when the code uses more or less:
+
+| | reads | writes | S3 puts | S3 gets | SNS | KMS |
+|---|---|---|---|---|---|---|
+${Object.entries(counted)
+  .map(([name, { reads, writes, s3Puts, s3Gets, snsPublishes, kmsCalls }]) =>
+    row([name, reads, writes, s3Puts, s3Gets, snsPublishes, kmsCalls]),
+  )
+  .join('\n')}
+
+Memory in megabytes: ${memory.join(', ')}. Mailboxes in a batch: up to ${mailboxesPerBatch}.
+
+Assumed, as \`infra/cost/units.ts\` says why:
+
+| | |
+|---|---|
+${Object.entries(assumed)
+  .map(([name, value]) => row([`\`${name}\``, value.toLocaleString('en')]))
+  .join('\n')}
+`
+}
