@@ -35,7 +35,7 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
 }
 
 /** What this test itself reaches into, and with what name. */
-async function placesOf({ system }: RunningSystem) {
+export async function placesOf({ system }: RunningSystem) {
   const { endpoints, outputs, policies } = system.cloud
   const arns = policies.flatMap(({ statements }) => statements).flatMap(({ resources }) => resources)
   const last = (pattern: RegExp) => arns.flatMap(arn => pattern.exec(arn)?.[1] ?? [])[0] ?? ''
@@ -56,7 +56,12 @@ const asCaller = (accessKeyId = 'local') => ({
   credentials: { accessKeyId, secretAccessKey: 'local' },
 })
 
-function changeItem({ endpoints }: Places, TableName: string, Key: Record<string, string>, values: Json) {
+export function changeItem(
+  { endpoints }: Places,
+  TableName: string,
+  Key: Record<string, string>,
+  values: Json,
+) {
   const client = DynamoDBDocumentClient.from(
     new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }),
   )
@@ -196,7 +201,7 @@ function queueMessage({ endpoints, outboundQueueUrl }: Places, body: object) {
   return sqs.send(new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }))
 }
 
-async function storedChannel({ endpoints, mainTable }: Places, id: string) {
+export async function storedChannel({ endpoints, mainTable }: Places, id: string) {
   const main = openTable(new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }), mainTable)
   return (await main.get({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })) ?? {}
 }
