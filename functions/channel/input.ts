@@ -5,8 +5,11 @@ import { type FaultCode, type FieldFault, PostroomError } from './faults.ts'
 
 /** Values of these fields are never repeated, not even in part: they hold mail or secrets. */
 const silentFields = new Set(['text', 'html', 'content'])
-/** Also of fields that are none: whoever misspells one has put the secret into it all the same. */
-const secretField = /token|secret|password/i
+/**
+ * Also of fields that are none: whoever misspells one has put the secret into it all the same. Where a token is to be had, and
+ * when a secret ends, is none.
+ */
+const secretField = /(token|secret|password)(?!Endpoint$|ExpiresAt$)/i
 const isSilent = (name: string) => silentFields.has(name) || secretField.test(name)
 
 const foundLimit = 80

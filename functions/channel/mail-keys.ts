@@ -4,7 +4,7 @@
 const prefix = (accountId: string, direction: string, messageId: string) =>
   `accounts/${encodeURIComponent(accountId)}/${direction}/${messageId}`
 
-/** What lies here goes after a day (infra/data-stack.ts); a rule of S3 knows only how a key begins. */
+/** What lies here goes after a day (infra/postroom-data.ts); a rule of S3 knows only how a key begins. */
 export const uploadPrefix = 'uploads/'
 
 export const mailKeys = {
