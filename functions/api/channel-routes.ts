@@ -88,7 +88,9 @@ export const channelRoutes = [
       if (channel.disconnectedAt !== null) throw new PostroomError('channel_disconnected')
       if (Object.keys(body).length === 0) return shown(channel, services)
       if (body.ownerNotice) await requireSender(body.ownerNotice.from, { channel, services })
-      const changed = await services.channels.change(channel.id, body)
+      // Names that were looked up before are looked up anew, since somebody may just have made the folder.
+      const places = body.folders && { folderPaths: {} }
+      const changed = await services.channels.change(channel.id, { ...body, ...places })
       return shown(changed ?? channel, services)
     },
   ),

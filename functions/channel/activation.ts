@@ -2,7 +2,7 @@
 
 import { authOf, nextProbeAt } from './access.ts'
 import { untroubled, withStep } from './channel-health.ts'
-import type { Channel, Channels } from './channels.ts'
+import { type Channel, type Channels, defaultFolders } from './channels.ts'
 import {
   type Candidate,
   type ConnectSession,
@@ -125,6 +125,8 @@ async function store(
     provider: session.provider,
     identity: candidate.identity,
     sharedMailbox: session.sharedMailbox,
+    folders: defaultFolders,
+    folderPaths: {},
     connectedAt: at,
     fetchSince: session.fetchSince ?? session.createdAt,
     ownerNotice: null,

@@ -4,9 +4,13 @@ import { z } from 'zod'
 import { connectionOf, connectionSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
+import { folderRoles } from './folder-roles.ts'
 import { errorForLog, log } from './log.ts'
 import { addressSchema } from './message-document.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
+
+/** What is read of a mailbox until the app wants more. */
+export const defaultFolders = ['INBOX']
 
 const channelSchema = z.object({
   id: z.string(),
@@ -28,6 +32,12 @@ const channelSchema = z.object({
     })
     .nullable()
     .default(null),
+  /** What is read, each by its name or its role (channelSettingsSchema). */
+  folders: z.array(z.string()).default(defaultFolders),
+  /** Where each of them but INBOX lies, as the server spells it; null: there was no such folder. */
+  folderPaths: z
+    .record(z.string(), z.object({ path: z.string().nullable(), lookedAt: z.string() }))
+    .default({}),
   /** XOAUTH2 user name per protocol. */
   login: z.object({ imap: z.string(), smtp: z.string() }),
   /** The OAuth app the grant was given to: another one cannot use it. */
@@ -157,6 +167,7 @@ export const channelDocumentSchema = channelSchema
     identity: true,
     clientId: true,
     grantId: true,
+    folderPaths: true,
     unannounced: true,
     imapTrouble: true,
     smtpTrouble: true,
@@ -168,15 +179,28 @@ export const channelDocumentSchema = channelSchema
   })
   .extend({
     connection: connectionSchema,
+    missingFolders: z
+      .array(z.string())
+      .describe(
+        'Of `folders`, those the mailbox did not have when it was last looked for them, at most an hour ago.',
+      ),
     isOverdue: z.boolean().describe('Whether nothing was fetched for long, and `channel.overdue` was told.'),
   })
 
 export function presentChannel(channel: Channel): z.output<typeof channelDocumentSchema> {
   const connection = connectionOf(channel)
-  return channelDocumentSchema.parse({ ...channel, connection, isOverdue: channel.isOverdueTold })
+  const missingFolders = channel.folders.filter(folder => channel.folderPaths[folder]?.path === null)
+  return channelDocumentSchema.parse({
+    ...channel,
+    connection,
+    missingFolders,
+    isOverdue: channel.isOverdueTold,
+  })
 }
 
 const aliasLimit = 50
+/** Each costs a command in every poll, and a cursor to be read. */
+const folderLimit = 10
 
 /** What an app may set. */
 export const channelSettingsSchema = z.strictObject({
@@ -204,6 +228,21 @@ export const channelSettingsSchema = z.strictObject({
     .nullable()
     .describe(
       'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
+    )
+    .optional(),
+  folders: z
+    .array(
+      z
+        .string()
+        .min(1, { message: 'must not be empty' })
+        .max(200, { message: 'must be at most 200 characters' })
+        .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' }),
+    )
+    .min(1, { message: 'must have at least one entry' })
+    .max(folderLimit, { message: `must have at most ${folderLimit} entries` })
+    .refine(folders => new Set(folders).size === folders.length, { message: 'must name no folder twice' })
+    .describe(
+      `Folders that are read, in this order: INBOX, whole names as a mail program shows them, or roles, which fit every mailbox in every language: ${folderRoles.join(', ')}. A mail that lies in several is one message.`,
     )
     .optional(),
 })

@@ -3,6 +3,7 @@
  * never a flag touched (EXAMINE and PEEK only).
  */
 
+import { type ListedFolder, listedFolder } from './imap-folders.ts'
 import { type FolderState, glanceLimits, statesOf } from './imap-glance.ts'
 import { completion, type ImapLogin, isCompletion, signInToImap } from './imap-sign-in.ts'
 import type { Answer } from './imap-wire.ts'
@@ -16,6 +17,8 @@ export interface MailHead {
   sizeBytes: number
   /** X-GM-MSGID: the same in every folder (label) of Gmail. */
   gmailId: string | null
+  /** X-GM-THRID: Gmail's conversation. */
+  gmailThreadId: string | null
 }
 
 export interface FetchedMail extends MailHead {
@@ -37,6 +40,8 @@ export interface ImapSession {
    * @returns by path; null where the server has no such folder or does not say
    */
   glance(folders: string[]): Promise<Map<string, FolderState | null>>
+  /** All folders of the mailbox. */
+  list(): Promise<ListedFolder[]>
   /**
    * Opens a folder to read it, and lists what lies in a range of UIDs in the same round trip. Where UIDVALIDITY is
    * not what the caller knew, the list means nothing.
@@ -68,6 +73,8 @@ export interface UidRange {
 /** Of a mail that is not read whole: enough for any header that a mail program makes. */
 const beginningBytes = 128 * 1024
 const usualSilenceMs = 30_000
+/** More than any mailbox has; a server must not fill the memory. */
+const foldersLimit = 20_000
 
 /**
  * @param lifeMs how long the connection may live once there is something to read; until then it has little time
@@ -99,7 +106,7 @@ export async function openImapSession(
   }
 
   const listCommand = (sequence: string) =>
-    `UID FETCH ${sequence} (UID INTERNALDATE RFC822.SIZE${isGmail ? ' X-GM-MSGID' : ''})`
+    `UID FETCH ${sequence} (UID INTERNALDATE RFC822.SIZE${isGmail ? ' X-GM-MSGID X-GM-THRID' : ''})`
 
   async function readHeads(tag: string, { from, to, limit }: UidRange): Promise<MailHead[]> {
     const heads = new Map<number, MailHead>()
@@ -144,6 +151,18 @@ export async function openImapSession(
 
   return {
     glance: folders => guarded(() => statesOf(wire, folders)),
+
+    list: () =>
+      guarded(async () => {
+        const tag = nextTag()
+        const folders: ListedFolder[] = []
+        wire.send(`${tag} LIST "" "*"`)
+        await completion(wire, tag, answer => {
+          const folder = listedFolder(answer)
+          if (folder && folders.length < foldersLimit) folders.push(folder)
+        })
+        return folders
+      }),
 
     open: (folder, range) =>
       guarded(async () => {
@@ -247,6 +266,7 @@ function headIn(text: string, nowMs: number): MailHead | undefined {
     receivedAt: arrivalTime(/INTERNALDATE "([^"]*)"/i.exec(attributes)?.[1] ?? '', nowMs),
     sizeBytes: Number(/RFC822\.SIZE (\d{1,15})/i.exec(attributes)?.[1] ?? 0),
     gmailId: /X-GM-MSGID (\d{1,20})/i.exec(attributes)?.[1] ?? null,
+    gmailThreadId: /X-GM-THRID (\d{1,20})/i.exec(attributes)?.[1] ?? null,
   }
 }
 

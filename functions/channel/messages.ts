@@ -94,6 +94,8 @@ const outboundSchema = z.object({
   /** The Message-ID the provider says it gave the mail, where it says so. */
   providerMessageId: z.string().nullable(),
   rejectedRecipients: z.array(z.object({ address: z.string(), response: z.string() })),
+  /** Where its copy was seen last, in a folder that is read (channel's `folders`) beside INBOX. */
+  filed: z.object({ folder: z.string(), uidValidity: z.string(), uid: z.int() }).optional(),
   bounces: z.array(bounceSchema).optional(),
   /** Grows with `bounces`: of two reports that come together, neither overwrites the other. */
   bounceCount: z.int().optional(),

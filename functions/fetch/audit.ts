@@ -36,16 +36,20 @@ async function storedUids(
   { messages }: { messages: Messages },
 ): Promise<Set<number>> {
   const uids = new Set<number>()
-  let after: string | undefined
-  // Twice as many as are looked for: other folders' mails lie between them.
-  for (let left = count * 2; left > 0; left -= pageSize) {
-    const page = await messages.list({ channelId, direction: 'inbound', after, limit: pageSize })
-    for (const message of page.items) {
-      const isHere = message.direction === 'inbound' && message.folder === folder
-      if (isHere && message.uidValidity === uidValidity) uids.add(message.uid)
+  // Copies of what was sent lie everywhere but in INBOX.
+  const directions = folder === 'INBOX' ? (['inbound'] as const) : (['inbound', 'outbound'] as const)
+  for (const direction of directions) {
+    let after: string | undefined
+    // Twice as many as are looked for: other folders' mails lie between them.
+    for (let left = count * 2; left > 0; left -= pageSize) {
+      const page = await messages.list({ channelId, direction, after, limit: pageSize })
+      for (const message of page.items) {
+        const place = message.direction === 'inbound' ? message : message.filed
+        if (place?.folder === folder && place.uidValidity === uidValidity) uids.add(place.uid)
+      }
+      if (page.after === null) break
+      after = page.after
     }
-    if (page.after === null) break
-    after = page.after
   }
   return uids
 }

@@ -53,9 +53,17 @@ export async function ingest(mail: FetchedMail, arrival: Arrival): Promise<void>
     if (before) return announceAgain(before, services)
   }
 
+  const own = await ownCopy({ channel, folder, messageId, parsed }, services)
+  if (own) {
+    const filed = { folder, uidValidity, uid: mail.uid }
+    await messages.change(own.id, { filed })
+    return
+  }
+
   await store.put(keys.raw, mail.raw, 'message/rfc822')
   const content = await storeContent(parsed, keys, services)
-  const { inReplyTo, references, conversation } = parsed
+  const { inReplyTo, references } = parsed
+  const conversation = mail.gmailThreadId === null ? parsed.conversation : `X-GM-THRID ${mail.gmailThreadId}`
   const threadId = await threads.threadOf(channel.id, { messageId, inReplyTo, references, conversation })
   const receivedAt = mail.receivedAt.toISOString()
   const meaning = await meaningOf(parsed, { channel, id, receivedAt }, services)
@@ -127,6 +135,27 @@ async function sameMail(
     message.date === parsed.date &&
     message.subject === parsed.subject
   return isSame ? message : undefined
+}
+
+/**
+ * A copy of what this channel sent, which lies in Sent, in Gmail's All Mail or wherever it was moved to: the app knows the
+ * message, so it is noted there and not told as one that came. In INBOX it did come: somebody writes to themselves.
+ */
+async function ownCopy(
+  {
+    channel,
+    folder,
+    messageId,
+    parsed,
+  }: { channel: Channel; folder: string; messageId: string; parsed: ParsedMail },
+  { threads, messages }: IngestServices,
+): Promise<Message | undefined> {
+  if (folder.toUpperCase() === 'INBOX' || parsed.report) return undefined
+  const entry = await threads.find(channel.id, messageId)
+  // The provider may have given it another Message-ID: our own header stays.
+  const ids = [...(entry ? [entry.id] : []), ...parsed.postroomIds]
+  const named = await Promise.all(ids.filter(id => id !== '').map(id => messages.find(id)))
+  return named.find(message => message?.direction === 'outbound' && message.channelId === channel.id)
 }
 
 /** What two programs write to each other, unlike reports and newsletters. */

@@ -12,7 +12,9 @@ import { type Providers, providerOf } from '../channel/provider.ts'
 import type { Queues } from '../channel/queues.ts'
 import { lookAgain, settleRefusal } from '../channel/recheck.ts'
 import type { Tokens } from '../channel/tokens.ts'
+import type { Cursor } from './cursor.ts'
 import { hasWorkLeft, isIdle, readFolder } from './folder.ts'
+import { knownPlaces, lookUpPlaces, mustLook } from './places.ts'
 import type { FolderServices } from './reading.ts'
 
 /** How IMAP is spoken. */
@@ -101,8 +103,6 @@ async function lookAtBlocked(channel: Channel, services: MailboxServices): Promi
   }
 }
 
-/** INBOX for every channel. The name is the same everywhere, whatever the language (RFC 3501 5.1). */
-const folders = ['INBOX']
 /** A session's connection ends this long after the poll's time: a mail that was begun may be finished. */
 const finishMs = 20_000
 
@@ -122,25 +122,30 @@ async function fetchOverSessions(channel: Channel, poll: Poll): Promise<Outcome>
 
 async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promise<Outcome> {
   const { cursors, imap, now } = services
-  const known = await Promise.all(folders.map(folder => cursors.find(channel.id, folder)))
   const lifeMs = Math.max(0, deadlineMs - now()) + finishMs
-  // Where there is work anyway, a glance would only cost a round trip.
-  const isExpected = known.some(cursor => cursor === undefined || hasWorkLeft(cursor, now()))
-  const { session, wanted } = await signedIn(channel, services, async login => {
-    const opened = await imap.open(login, { lifeMs, now })
-    if (isExpected) return { session: opened, wanted: folders }
-    // Exchange lets a token in and says only here that there is no mailbox behind it.
-    const seen = await opened.glance(folders).catch(error => {
-      opened.close()
+  const known = new Map<string, Cursor | undefined>()
+  const read = async (folder: string) => known.set(folder, await cursors.find(channel.id, folder))
+  await Promise.all(channel.folders.map(read))
+  const { session, seen } = await signedIn(channel, services, async login => {
+    const session = await imap.open(login, { lifeMs, now })
+    // Where there is work anyway, a glance would only cost a round trip.
+    const unsure = knownPlaces(channel).filter(({ folder }) => !isExpected(known.get(folder), now()))
+    if (unsure.length === 0) return { session, seen: new Map() }
+    try {
+      // Exchange lets a token in and says only here that there is no mailbox behind it.
+      return { session, seen: await session.glance(unsure.map(({ path }) => path)) }
+    } catch (error) {
+      session.close()
       throw error
-    })
-    const isNew = (folder: string, index: number) => !isIdle(known[index], seen.get(folder) ?? null, now())
-    return { session: opened, wanted: folders.filter(isNew) }
+    }
   })
   try {
+    const placed = mustLook(channel, seen, now()) ? await lookUpPlaces(channel, session, services) : channel
     const outcome = { ...nothing }
-    for (const folder of wanted) {
-      const result = await readFolder({ channel, folder, path: folder, session, services, deadlineMs })
+    for (const { folder, path } of knownPlaces(placed)) {
+      const state = seen.get(path)
+      if (state !== undefined && isIdle(known.get(folder), state, now())) continue
+      const result = await readFolder({ channel, folder, path, session, services, deadlineMs })
       outcome.hasTaken ||= result.hasTaken
       outcome.hasMore ||= result.hasMore
     }
@@ -148,6 +153,10 @@ async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promi
   } finally {
     session.close()
   }
+}
+
+function isExpected(cursor: Cursor | undefined, now: number): boolean {
+  return cursor === undefined || hasWorkLeft(cursor, now)
 }
 
 /** A refused login is looked into before it counts: with a fresh token, under the names a fresh id_token gives. */

@@ -42,6 +42,7 @@ async function arrive(headers: string) {
     receivedAt: new Date(bench.now()),
     sizeBytes: raw.byteLength,
     gmailId: null,
+    gmailThreadId: null,
     raw,
     omittedBytes: 0,
   }

@@ -28,7 +28,13 @@ async function send(from: Channel, ...to: string[]): Promise<OutboundMessage> {
 
 async function arrive(text: string, id = `msg_in_${++count}`) {
   const mail = {
-    ...{ uid: count, receivedAt: new Date('2026-11-24T10:00:00Z'), sizeBytes: text.length, gmailId: null },
+    ...{
+      uid: count,
+      receivedAt: new Date('2026-11-24T10:00:00Z'),
+      sizeBytes: text.length,
+      gmailId: null,
+      gmailThreadId: null,
+    },
     ...{ raw: Buffer.from(text.replace(/\r?\n/g, '\r\n')), omittedBytes: 0 },
   }
   await ingest(mail, {

@@ -31,6 +31,7 @@ async function arrive(
     sizeBytes: bytes.byteLength,
     omittedBytes: 0,
     gmailId: null,
+    gmailThreadId: null,
   }
   const arrival = {
     channel,

@@ -25,7 +25,15 @@ beforeEach(async () => {
 async function arrive(text: string, changes: { parser?: Workbench['parser']; omittedBytes?: number } = {}) {
   const { parser = bench.parser, omittedBytes = 0 } = changes
   const raw = Buffer.from(text.replace(/\n/g, '\r\n'))
-  const mail = { uid: 1, receivedAt: new Date(bench.now()), sizeBytes: 1, gmailId: null, raw, omittedBytes }
+  const mail = {
+    uid: 1,
+    receivedAt: new Date(bench.now()),
+    sizeBytes: 1,
+    gmailId: null,
+    gmailThreadId: null,
+    raw,
+    omittedBytes,
+  }
   const place = { channel, folder: 'INBOX', uidValidity: '1', id: 'msg_in', isRenumbered: false }
   await ingest(mail, { ...place, services: { ...bench, parser } })
   return received()

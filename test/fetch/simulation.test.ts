@@ -1,7 +1,7 @@
 /**
  * I5: each mail that arrives is told under exactly one id, whatever happens at the same time: functions that die at any
- * await, polls that overlap, connections that break, mail that is expunged, moved out and back, shown late or withheld,
- * and servers that number their mail anew. POSTROOM_SIMULATED_ARRIVALS=200000 runs the full number.
+ * await, polls that overlap, connections that break, mail that is expunged, moved out and back or into another folder that is
+ * read, shown late or withheld, and servers that number their mail anew. POSTROOM_SIMULATED_ARRIVALS=200000 runs the full number.
  */
 
 import type { SNSClient } from '@aws-sdk/client-sns'
@@ -20,7 +20,7 @@ import { openMemory } from '../../functions/fetch/memory.ts'
 import { parseMail } from '../../functions/fetch/parse.ts'
 import { newChannel } from '../storage-contract/nouns.ts'
 import { openMemoryTable } from '../support/memory-table.ts'
-import { type ModelMail, type ModelMailbox, openModelMailbox } from '../support/model-mailbox.ts'
+import { type ModelMail, type ModelMailbox, openFolders, openModelMailbox } from '../support/model-mailbox.ts'
 import { seeded } from '../support/random.ts'
 import { recordQueues } from '../support/workbench.ts'
 
@@ -51,8 +51,13 @@ function newWorld(seed: number) {
   const objects = new Map<string, Uint8Array>()
   const published = new Map<string, Told>()
   const publications: string[] = []
-  const mailbox = openModelMailbox({ random, now, breaks: () => chance(0.01) })
-  const channel: Channel = newChannel({ fetchSince: new Date(nowMs).toISOString() })
+  const newFolder = () => openModelMailbox({ random, now, breaks: () => chance(0.01) })
+  const mailbox = newFolder()
+  const archive = newFolder()
+  const channel: Channel = newChannel({
+    fetchSince: new Date(nowMs).toISOString(),
+    folders: ['INBOX', 'archive'],
+  })
 
   /** The services of one function, which dies at one of its awaits or lives. */
   function newFunction(): MailboxServices {
@@ -120,7 +125,7 @@ function newWorld(seed: number) {
       loopBrake: openLoopBrake({ main: table, now }),
       memory: openMemory(1_000_000),
       imap: {
-        open: async () => mailbox.open(),
+        open: async () => openFolders({ INBOX: mailbox, Archiv: archive }),
       },
       now,
     }
@@ -129,14 +134,17 @@ function newWorld(seed: number) {
   async function poll(): Promise<void> {
     const services = newFunction()
     // What the health axes do is another matter: here every poll goes.
-    await pollMailbox(channel, { services, deadlineMs: nowMs + minuteMs, isRequested: false }).catch(
-      () => undefined,
-    )
+    const latest = (await openChannels({ main }).find(channel.id)) ?? channel
+    await pollMailbox(
+      { ...latest, imapTrouble: null },
+      { services, deadlineMs: nowMs + minuteMs, isRequested: false },
+    ).catch(() => undefined)
   }
 
   return {
     random,
     mailbox,
+    archive,
     published,
     publications,
     poll,
@@ -165,7 +173,7 @@ function newMail(world: World, arrival: number): ModelMail {
 async function live(world: World): Promise<Set<number>> {
   const gone = new Set<number>()
   const away: ModelMail[] = []
-  const { mailbox, random } = world
+  const { mailbox, archive, random } = world
   for (let arrival = 1; arrival <= arrivalsPerWorld; ) {
     world.pass(random() * 3 * minuteMs)
     for (let count = Math.floor(random() * 12); count > 0 && arrival <= arrivalsPerWorld; count--) {
@@ -173,8 +181,11 @@ async function live(world: World): Promise<Set<number>> {
     }
     const polls = Array.from({ length: 1 + Math.floor(random() * 3) }, () => world.poll())
     disturb(mailbox, world, { gone, away })
+    disturb(archive, world, { gone, away })
     await Promise.all(polls)
     disturb(mailbox, world, { gone, away })
+    move(mailbox, archive, world)
+    move(archive, mailbox, world)
   }
   for (const mail of away) putBack(mail, mailbox, gone)
   return gone
@@ -196,6 +207,13 @@ function disturb(
     const mail = away.pop()
     if (mail) putBack(mail, mailbox, gone)
   }
+}
+
+/** Somebody files mail, or takes it out again: it stays the same mail. */
+function move(from: ModelMailbox, to: ModelMailbox, { random }: World): void {
+  if (random() > 0.3) return
+  const mail = from.takeAny()
+  if (mail) to.arrive(mail)
 }
 
 function putBack(mail: ModelMail, mailbox: ModelMailbox, gone: Set<number>): void {

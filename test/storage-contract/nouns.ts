@@ -84,6 +84,8 @@ export function newChannel(given: Partial<Channel> = {}): Channel {
     displayName: null,
     sharedMailbox: null,
     aliases: [],
+    folders: ['INBOX'],
+    folderPaths: {},
     ownerNotice: null,
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId: 'client',

@@ -50,6 +50,7 @@ export function openModelMailbox({
     receivedAt: new Date(Math.floor(receivedAt.getTime() / 1000) * 1000),
     sizeBytes: raw.byteLength,
     gmailId: null,
+    gmailThreadId: null,
   })
 
   /** A connection sees the numbering it opened: after another one it is told good-bye. */
@@ -75,6 +76,7 @@ export function openModelMailbox({
       }
     }
     return {
+      list: () => step(() => []),
       glance: folders => step(() => new Map(folders.map(folder => [folder, state()]))),
       open: (_folder, range) => step(() => ({ ...state(), messages: shown().length, heads: listed(range) })),
       heads: range => step(() => listed(range)),
@@ -117,5 +119,35 @@ export function openModelMailbox({
       const mail = mails[Math.floor(random() * mails.length)]
       if (mail) withheld.set(mail.uid, times)
     },
+  }
+}
+
+/** One connection to a mailbox of several folders, by their paths. */
+export function openFolders(folders: Record<string, ModelMailbox>): ImapSession {
+  const sessions = Object.entries(folders).map(([path, folder]) => ({ path, session: folder.open() }))
+  const sessionOf = (path: string) => {
+    const found = sessions.find(entry => entry.path === path)
+    if (!found) throw new Error(`No folder ${path}`)
+    return found.session
+  }
+  let opened = sessionOf('INBOX')
+  return {
+    async glance(paths) {
+      const states = await Promise.all(
+        paths.map(async path => (await sessionOf(path).glance([path])).get(path)),
+      )
+      return new Map(paths.map((path, index) => [path, states[index] ?? null]))
+    },
+    list: async () => sessions.map(({ path }) => ({ path, name: path, attributes: [], delimiter: '/' })),
+    open(path, range) {
+      opened = sessionOf(path)
+      return opened.open(path, range)
+    },
+    heads: range => opened.heads(range),
+    headsOf: uids => opened.headsOf(uids),
+    arrivedSince: (day, range) => opened.arrivedSince(day, range),
+    mails: (heads, keepBytes) => opened.mails(heads, keepBytes),
+    beginnings: heads => opened.beginnings(heads),
+    close() {},
   }
 }

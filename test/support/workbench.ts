@@ -233,6 +233,8 @@ export async function addChannel(
     displayName: 'Ada Lovelace',
     sharedMailbox: null,
     aliases: [],
+    folders: ['INBOX'],
+    folderPaths: {},
     ownerNotice: null,
     login: { imap: 'ada@contoso.example', smtp: 'ada@contoso.example' },
     clientId,
