@@ -53,7 +53,7 @@ export const acknowledgements: Acknowledgement[] = [
     rule: 'Serverless-LambdaTracing',
     on: '*/Resource',
     reason:
-      'X-Ray would cost more than the functions themselves (infra/cost.md) and show little: logs and metrics say what was slow, and a tracer in the bundles costs a quarter of the cold start. `operations.tracing` turns it on.',
+      'X-Ray would cost nearly as much as the functions themselves (infra/cost.md) and show little: logs and metrics say what was slow, and a tracer in the bundles costs a quarter of the cold start. `operations.tracing` turns it on.',
   },
   {
     rule: 'Serverless-SQSRedrivePolicy',

@@ -3,7 +3,7 @@
 import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import { type Cost, costOf } from './cost.ts'
-import { priceList } from './prices.ts'
+import { priceList, priceOf } from './prices.ts'
 import { assumed, counted } from './units.ts'
 
 const traffic = { sentPerDay: 5, receivedPerDay: 10 }
@@ -40,6 +40,8 @@ export function renderCost(): string {
   })
   const thousand = costOf({ mailboxes: 1_000, intervalMinutes: 5, ...traffic })
   const rest = costOf({ mailboxes: 1, intervalMinutes: 60, sentPerDay: 0, receivedPerDay: 0 })
+  const calls = thousand.lines.find(({ name }) => name === 'lambdaRequests')?.quantity ?? 0
+  const traced = priceOf('traces', calls, false)
   const memory = Object.entries(memoryMegabytes).map(([folder, megabytes]) => `${folder} ${megabytes}`)
   return `# What it costs
 
@@ -69,7 +71,7 @@ ${byService(thousand).map(row).join('\n')}
 | all | ${dollars(thousand.usd)} | ${dollars(thousand.usdAfterFreeTier)} |
 | for each mailbox | ${dollars(thousand.usdPerMailbox)} | ${dollars(thousand.usdAfterFreeTier / 1_000)} |
 
-Tracing (\`operations.tracing\`) is not in it: X-Ray takes $5 for a million traces.
+Tracing (\`operations.tracing\`) is not in it: with one trace an invocation X-Ray would take ${dollars(traced)} more.
 
 ## What it is made from
 
