@@ -1,7 +1,7 @@
-/** The floor for sending: a raw socket that writes what SMTP cannot do without, on one kept connection. */
+/** The floor for sending: a bare TLS socket that writes what SMTP cannot do without, on one kept connection. */
 
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect } from 'node:tls'
 
 export interface RawMail {
   from: string
@@ -11,8 +11,9 @@ export interface RawMail {
 
 /** RFC 2920: MAIL, RCPT and DATA in one write, then the body: two round trips a mail. */
 export async function sendRaw(port: number, token: string, mails: RawMail[]): Promise<void> {
-  const socket = connect({ host: '127.0.0.1', port, noDelay: true })
-  await once(socket, 'connect')
+  const socket = connect({ host: 'localhost', port })
+  socket.setNoDelay(true)
+  await once(socket, 'secureConnect')
   let text = ''
   let wake = () => {}
   socket.on('data', chunk => {

@@ -1,7 +1,8 @@
-/** An SMTP server in a process of its own that takes everything, and counts what a client's manners cost: connections and round trips. */
+/** An SMTP server in a thread of its own that takes everything, and counts what a client's manners cost: connections and round trips. */
 
-import { createServer, type Socket } from 'node:net'
-import { parentPort } from 'node:worker_threads'
+import type { Socket } from 'node:net'
+import { createServer } from 'node:tls'
+import { parentPort, workerData } from 'node:worker_threads'
 
 export interface SinkCounts {
   connections: number
@@ -20,14 +21,20 @@ const extensions = [
 ]
 const none: SinkCounts = { connections: 0, mails: 0, roundTrips: 0 }
 let counts = { ...none }
+/** How much later every answer comes, as if the way were that long. */
+let delayMs = 0
 
 function converse(socket: Socket): void {
   let received = Buffer.alloc(0)
   let inBody = false
   let spoken = true
-  const say = (line: string) => {
+  const write = (line: string) => {
     spoken = true
     socket.write(`${line}\r\n`)
+  }
+  const say = (line: string) => {
+    if (delayMs > 0) setTimeout(write, delayMs, line)
+    else write(line)
   }
   socket.setNoDelay(true)
   socket.on('error', () => socket.destroy())
@@ -65,7 +72,8 @@ function converse(socket: Socket): void {
         inBody = true
         say('354 go')
       } else if (verb === 'QUIT') {
-        say('221 bye')
+        // Nobody waits for this one.
+        write('221 bye')
         socket.end()
       } else say('250 2.1.0 ok')
     }
@@ -74,9 +82,12 @@ function converse(socket: Socket): void {
   say('220 sink ESMTP')
 }
 
-const server = createServer(converse)
+// sink.ts of this very folder has started this thread.
+const certificate: { key: string; cert: string } = workerData
+const server = createServer(certificate, converse)
 server.listen(0, '127.0.0.1', () => parentPort?.postMessage(server.address()))
-parentPort?.on('message', () => {
+parentPort?.on('message', (nextDelayMs: number) => {
   parentPort?.postMessage(counts)
   counts = { ...none }
+  delayMs = nextDelayMs
 })

@@ -1,48 +1,9 @@
 /** The AWS engines in this process, started once per test file; every test gets tables and a bucket of its own. */
 
-import { randomBytes } from 'node:crypto'
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { KMSClient } from '@aws-sdk/client-kms'
-import { S3Client } from '@aws-sdk/client-s3'
-import { SNSClient } from '@aws-sdk/client-sns'
 import { afterAll, beforeAll } from 'vitest'
-import { indexNames, keyNames } from '../../functions/channel/table-names.ts'
-import { startKeysAndSecrets } from '../../infra/local/keys-and-secrets.ts'
-import { type AwsEngine, ensureTopic, startAws } from '../../infra/local/queues-topics-buckets.ts'
-import { type Engine, ensureTable, startTables } from '../../infra/local/tables.ts'
+import { type RunningEngines, type Stores, startEngines } from './running-engines.ts'
 
-const region = 'us-east-1'
-const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
-const keyArn = `arn:aws:kms:${region}:000000000000:key/test`
-const topic = 'events'
-
-/** One call that the code under test made. */
-export interface AwsCall {
-  service: 'dynamodb' | 's3' | 'sns' | 'kms'
-  /** Such as `PutItemCommand`. */
-  command: string
-  input: object
-}
-
-/** What a test has to itself. */
-export interface Stores {
-  dynamodb: DynamoDBClient
-  s3: S3Client
-  sns: SNSClient
-  kms: KMSClient
-  mainTable: string
-  secretsTable: string
-  bucket: string
-  topicArn: string
-  keyArn: string
-  /** Every call made with these clients, in order. */
-  calls: AwsCall[]
-  /** Makes calls fail for as long as the rule says so, as if the service were down. */
-  failWhen(rule: (call: AwsCall) => boolean): void
-}
+export type { AwsCall, Stores } from './running-engines.ts'
 
 export interface Engines {
   fresh(): Promise<Stores>
@@ -50,140 +11,16 @@ export interface Engines {
 
 /** Registers the hooks that start and stop the engines. */
 export function useEngines(): Engines {
-  let folder = ''
-  let dynamodb: Engine | undefined
-  let aws: AwsEngine | undefined
-  let kms: Engine | undefined
-
+  let engines: RunningEngines | undefined
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'postroom-engines-'))
-    await Promise.all(['dynamodb', 'aws'].map(name => mkdir(join(folder, name))))
-    dynamodb = await startTables({ folder: join(folder, 'dynamodb'), port: 0 })
-    aws = await startAws({ folder: join(folder, 'aws'), port: 0 })
-    kms = await startKeysAndSecrets({
-      port: 0,
-      masterKey: randomBytes(32),
-      keyArns: [keyArn],
-      secrets: new Map(),
-    })
-    await ensureTopic(aws.endpoint, topic)
+    engines = await startEngines()
   })
-  afterAll(async () => {
-    await Promise.all([dynamodb?.close(), aws?.close(), kms?.close()])
-    await rm(folder, { recursive: true, force: true })
-  })
+  afterAll(() => engines?.close())
 
   return {
     async fresh() {
-      if (!dynamodb || !aws || !kms) throw new Error('The engines are not running')
-      const name = randomBytes(6).toString('hex')
-      const mainTable = `Main-${name}`
-      const secretsTable = `Secrets-${name}`
-      await ensureTable(dynamodb.endpoint, { name: mainTable, properties: withIndexes })
-      await ensureTable(dynamodb.endpoint, { name: secretsTable, properties: keysOnly })
-      const bucket = `mail-${name}`
-      aws.ensureBucket(bucket)
-      return {
-        ...recordedClients({ dynamodb: dynamodb.endpoint, aws: aws.endpoint, kms: kms.endpoint }),
-        mainTable,
-        secretsTable,
-        bucket,
-        topicArn: `arn:aws:sns:${region}:000000000000:${topic}`,
-        keyArn,
-      }
+      if (!engines) throw new Error('The engines are not running')
+      return engines.fresh()
     },
   }
-}
-
-function recordedClients(endpoints: { dynamodb: string; aws: string; kms: string }) {
-  const calls: AwsCall[] = []
-  let fails: (call: AwsCall) => boolean = () => false
-  // A refused call is final: the SDK's own retries would only take time.
-  const shared = { region, credentials, maxAttempts: 1 }
-  const dynamodb = new DynamoDBClient({ ...shared, endpoint: endpoints.dynamodb })
-  const s3 = new S3Client({
-    ...shared,
-    endpoint: endpoints.aws,
-    forcePathStyle: true,
-    requestChecksumCalculation: 'WHEN_REQUIRED',
-  })
-  const sns = new SNSClient({ ...shared, endpoint: endpoints.aws })
-  const kms = new KMSClient({ ...shared, endpoint: endpoints.kms })
-
-  const record = (service: AwsCall['service'], command: string | undefined, input: object) => {
-    const call = { service, command: command ?? '', input }
-    calls.push(call)
-    if (fails(call)) throw new Error(`${service} is down in this test`)
-  }
-  const place = { step: 'initialize', name: 'recordCalls' } as const
-  dynamodb.middlewareStack.add(
-    (next, context) => args => {
-      record('dynamodb', context.commandName, args.input)
-      return next(args)
-    },
-    place,
-  )
-  s3.middlewareStack.add(
-    (next, context) => args => {
-      record('s3', context.commandName, args.input)
-      return next(args)
-    },
-    place,
-  )
-  sns.middlewareStack.add(
-    (next, context) => args => {
-      record('sns', context.commandName, args.input)
-      return next(args)
-    },
-    place,
-  )
-  kms.middlewareStack.add(
-    (next, context) => args => {
-      record('kms', context.commandName, args.input)
-      return next(args)
-    },
-    place,
-  )
-  return {
-    dynamodb,
-    s3,
-    sns,
-    kms,
-    calls,
-    failWhen(rule: (call: AwsCall) => boolean) {
-      fails = rule
-    },
-  }
-}
-
-const key = (name: string, KeyType: 'HASH' | 'RANGE') => ({ AttributeName: name, KeyType })
-const text = (AttributeName: string) => ({ AttributeName, AttributeType: 'S' })
-const Projection = { ProjectionType: 'KEYS_ONLY' }
-
-const keysOnly = {
-  KeySchema: [key(keyNames.partition, 'HASH'), key(keyNames.sort, 'RANGE')],
-  AttributeDefinitions: [text(keyNames.partition), text(keyNames.sort)],
-}
-const withIndexes = {
-  KeySchema: keysOnly.KeySchema,
-  AttributeDefinitions: [
-    keyNames.partition,
-    keyNames.sort,
-    keyNames.listingPartition,
-    keyNames.listingSort,
-    keyNames.duePartition,
-    keyNames.dueSort,
-  ].map(text),
-  GlobalSecondaryIndexes: [
-    {
-      IndexName: indexNames.listing,
-      KeySchema: [key(keyNames.listingPartition, 'HASH'), key(keyNames.listingSort, 'RANGE')],
-      Projection,
-    },
-    {
-      IndexName: indexNames.due,
-      KeySchema: [key(keyNames.duePartition, 'HASH'), key(keyNames.dueSort, 'RANGE')],
-      Projection,
-    },
-  ],
 }

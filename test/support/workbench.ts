@@ -39,7 +39,7 @@ import { openCursors } from '../../functions/fetch/cursor.ts'
 import { openMemory } from '../../functions/fetch/memory.ts'
 import { openParser } from '../../functions/fetch/parser.ts'
 import { type Clock, openClock } from './clock.ts'
-import type { Stores } from './engines.ts'
+import type { Stores } from './running-engines.ts'
 
 /** What was rung and asked for. */
 export interface RecordedQueues extends Queues {
