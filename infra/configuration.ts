@@ -109,6 +109,23 @@ const configurationSchema = z.strictObject({
     )
     .default({ type: 'iam' }),
   /**
+   * The console, at the origin of the API: an operator signs in at the issuer of `authentication`, whose type must be
+   * jwt, and sees what the token may see. Without it no console is served.
+   */
+  console: z
+    .strictObject({
+      /** A public client (no secret) of the issuer that may return to the origin with a slash at the end. */
+      clientId: z.string().min(1),
+      /** Both stand in the issuer's `/.well-known/openid-configuration`. */
+      authorizationEndpoint: httpsUrl,
+      tokenEndpoint: httpsUrl,
+      /** What is asked for; without it `openid` and the `operatorScope`. */
+      scope: z.string().min(1).optional(),
+      /** What the issuer must be told besides, such as `{"resource": "…"}` or `{"audience": "…"}`. */
+      parameters: z.record(z.string(), z.string()).default({}),
+    })
+    .optional(),
+  /**
    * OAuth apps, by provider, that prove themselves by something on AWS, which the functions must be allowed to use.
    * Client ids and secrets stand in the OAuthApps secret; an app with a client secret needs no entry here.
    */
@@ -176,7 +193,11 @@ export function readConfiguration(given: unknown): PostroomConfiguration {
 }
 
 /** What no field can say alone. */
-function holdTogether({ region, domain, publicUrl, apps, providers }: PostroomConfiguration): void {
+function holdTogether(configuration: PostroomConfiguration): void {
+  const { region, domain, publicUrl, apps, providers, authentication } = configuration
+  if (configuration.console && authentication.type !== 'jwt') {
+    throw invalid('authentication.type', 'must be jwt where there is a console', authentication.type)
+  }
   if (domain && publicUrl) throw invalid('publicUrl', 'must not be set where there is a domain', publicUrl)
   const certificateRegion = domain?.certificateArn.split(':')[3]
   if (region && certificateRegion && certificateRegion !== region) {

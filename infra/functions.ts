@@ -144,7 +144,10 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
       ...accounts,
       ...webhooks,
       ...providers,
-      returnUrls: JSON.stringify(configuration.returnUrls),
+      returnUrls: JSON.stringify([
+        ...configuration.returnUrls,
+        ...(configuration.console ? [`${publicUrl}/`] : []),
+      ]),
     },
   })
 

@@ -90,10 +90,12 @@ function pointTo(
 export interface RoutesProps {
   connect: IFunction
   api: IFunction
+  /** Serves the console, where there is one. */
+  console?: IFunction
   authentication: PostroomConfiguration['authentication']
 }
 
-export function addRoutes(http: HttpApi, { connect, api, authentication }: RoutesProps): void {
+export function addRoutes(http: HttpApi, { connect, api, console, authentication }: RoutesProps): void {
   const authorizer =
     authentication.type === 'iam'
       ? new HttpIamAuthorizer()
@@ -121,7 +123,14 @@ export function addRoutes(http: HttpApi, { connect, api, authentication }: Route
     integration: new HttpLambdaIntegration('ApiIntegration', api),
     authorizer,
   })
+  if (console) {
+    // The files are public; what they show, the API gives to a token alone.
+    const integration = new HttpLambdaIntegration('ConsoleIntegration', console)
+    for (const path of consolePaths) http.addRoutes({ path, methods: [HttpMethod.GET], integration })
+  }
 }
+
+const consolePaths = ['/', '/{file}']
 
 /** What the one stage logs, and how many calls it lets through. Comes after the routes. */
 export function logAndLimit(scope: Construct, http: HttpApi, logDays: RetentionDays): void {

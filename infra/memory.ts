@@ -2,7 +2,7 @@
 
 import type { FunctionFolder } from './privileges.ts'
 
-export const memoryMegabytes: Record<FunctionFolder, number> = {
+export const memoryMegabytes: Record<FunctionFolder | 'console', number> = {
   connect: 512,
   api: 512,
   /** A mail of 25 MB passes through. */
@@ -10,4 +10,5 @@ export const memoryMegabytes: Record<FunctionFolder, number> = {
   schedule: 256,
   fetch: 512,
   notify: 256,
+  console: 256,
 }

@@ -15,7 +15,7 @@ import { timeoutSeconds } from './timeouts.ts'
 
 export interface PostroomFunctionProps {
   /** Folder under functions/; its handler is `functions/<folder>/<folder>.ts`. */
-  folder: FunctionFolder
+  folder: FunctionFolder | 'console'
   /** Begins the name of its role. */
   systemName: string
   logDays: RetentionDays
@@ -25,6 +25,8 @@ export interface PostroomFunctionProps {
   environment: Partial<Record<EnvironmentName, string>>
   /** File of the folder that runs in worker threads, without its ending: it gets a bundle of its own, beside the function's. */
   worker?: string
+  /** Commands that put more files beside the bundle. */
+  filesBeside?(inputDir: string, outputDir: string): string[]
 }
 
 /** CommonJS inside an ESM bundle (the AWS SDK, the mail libraries) still calls `require`. */
@@ -67,6 +69,7 @@ export class PostroomFunction extends NodejsFunction {
         externalModules: [],
         banner: requireBanner,
         ...(props.worker && { commandHooks: bundleBeside(`functions/${props.folder}/${props.worker}`) }),
+        ...(props.filesBeside && { commandHooks: { ...noHooks, afterBundling: props.filesBeside } }),
       },
       awsSdkConnectionReuse: false,
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
@@ -86,11 +89,12 @@ function mayWriteTo(logGroup: LogGroup): PolicyStatement {
   })
 }
 
+const noHooks: ICommandHooks = { beforeBundling: () => [], beforeInstall: () => [], afterBundling: () => [] }
+
 /** CDK bundles one file for a function; a worker thread needs another. */
 function bundleBeside(source: string): ICommandHooks {
   return {
-    beforeBundling: () => [],
-    beforeInstall: () => [],
+    ...noHooks,
     afterBundling: (inputDir, outputDir) => [
       [
         `npx --no-install esbuild "${inputDir}/${source}.ts" --outfile="${outputDir}/${basename(source)}.mjs"`,

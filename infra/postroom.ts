@@ -13,6 +13,7 @@ import { Construct } from 'constructs'
 import { makeAlarms, type Watched } from './alarms.ts'
 import { makeBudget } from './budget.ts'
 import { type ConfigurationInput, type PostroomConfiguration, readConfiguration } from './configuration.ts'
+import { makeConsole } from './console-function.ts'
 import { makeDashboard } from './dashboard.ts'
 import { type Functions, makeFunctions, ofEveryApp } from './functions.ts'
 import { addRoutes, logAndLimit, makeHttpApi } from './http-api.ts'
@@ -61,7 +62,8 @@ export class Postroom extends Construct {
       publicUrl: url,
       configuration,
     })
-    addRoutes(http, { ...this.functions, authentication: configuration.authentication })
+    const console = makeConsole(this, { systemName: this.name, configuration })
+    addRoutes(http, { ...this.functions, console, authentication: configuration.authentication })
     logAndLimit(this, http, configuration.retention.logDays)
     watch(this, configuration)
     tellOutputs(this, configuration)

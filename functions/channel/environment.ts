@@ -33,6 +33,8 @@ export const environmentNames = {
   systemName: 'SYSTEM_NAME',
   /** JSON: when tables were put back to an earlier time and what then (restored.ts); null: never. */
   restored: 'RESTORED',
+  /** JSON of how the console's browser signs in (console/page.ts). */
+  consoleSignIn: 'CONSOLE_SIGN_IN',
 } as const
 
 export type EnvironmentName = keyof typeof environmentNames

@@ -5,12 +5,16 @@ import { byId } from './elements.js'
 const storageKey = 'postroom.account'
 const firstAccount = 'demo'
 
-/** @param {{ onShow(accountId: string): void }} options `onShow` hears of an account somebody asked for */
-export function openAccount({ onShow }) {
+/**
+ * @param {{ only: string | null, onShow(accountId: string): void }} options
+ *   `only` is the one account that may be seen, null for any; `onShow` hears of an account somebody asked for
+ */
+export function openAccount({ only, onShow }) {
   const field = byId('account-id')
   const fault = byId('account-error')
-  let shown = recall()
+  let shown = only ?? recall()
   field.value = shown
+  field.readOnly = only !== null
 
   byId('account').addEventListener('submit', (/** @type {SubmitEvent} */ event) => {
     event.preventDefault()

@@ -32,11 +32,12 @@ export class NoAnswer extends Error {}
  */
 
 /**
- * @param {{ key: string, onTrouble(sentence: string | null): void }} options
+ * @param {{ credential(): string, canSignIn: boolean, onTrouble(sentence: string | null): void }} options
+ *   `credential` is the key or token; `canSignIn` where there is a way to another;
  *   `onTrouble` hears what keeps Postroom from answering, and null once it answers again
  * @returns {Api}
  */
-export function openApi({ key, onTrouble }) {
+export function openApi({ credential, canSignIn, onTrouble }) {
   /** @param {string} path @param {RequestInit} request */
   async function request(path, { headers, ...rest }) {
     /** @type {Response} */
@@ -44,7 +45,7 @@ export function openApi({ key, onTrouble }) {
     try {
       response = await fetch(path, {
         ...rest,
-        headers: { authorization: `Bearer ${key}`, ...headers },
+        headers: { authorization: `Bearer ${credential()}`, ...headers },
         cache: 'no-store',
         signal: AbortSignal.timeout(timeoutMs),
       })
@@ -52,7 +53,7 @@ export function openApi({ key, onTrouble }) {
       onTrouble('Postroom does not answer. The console goes on trying.')
       throw new NoAnswer('Postroom does not answer.', { cause })
     }
-    onTrouble(troubleOf(response.status))
+    onTrouble(troubleOf(response.status, canSignIn))
     if (response.ok) return response
     throw new ApiError(response.status, await response.json().catch(() => ({})))
   }
@@ -92,8 +93,9 @@ export function openApi({ key, onTrouble }) {
   }
 }
 
-/** @param {number} status */
-function troubleOf(status) {
+/** @param {number} status @param {boolean} canSignIn */
+function troubleOf(status, canSignIn) {
+  if (status === 401 && canSignIn) return 'Your sign-in has ended. Sign out, then sign in again.'
   if (status === 401) return 'Postroom has another key now. Please reload this page.'
   return status >= 500 ? `Postroom answers with an error (${status}). The console goes on trying.` : null
 }

@@ -31,15 +31,19 @@ let place = readPlace() ?? { page: 'mail', channelId: null, direction: 'inbound'
 let messageTrouble = ''
 let refreshedAtMs = 0
 
+/** On AWS an operator signs in; on one machine the page carries the local key. */
+const session = await openSession()
+
 const api = openApi({
-  key: setting('postroom-key'),
+  credential: session.token,
+  canSignIn: session.leave !== null,
   onTrouble(sentence) {
     const isOver = sentence === null && byId('outage').textContent !== ''
     byId('outage').textContent = sentence ?? ''
     if (isOver) refresh()
   },
 })
-const account = openAccount({ onShow: showAccount })
+const account = openAccount({ only: session.accountId, onShow: showAccount })
 const compose = openCompose({ api, onAccepted })
 const connect = openConnect({
   api,
@@ -67,6 +71,14 @@ const events = openEvents({
 
 const webhooks = openWebhooks({ api, accountId: account.id, newestEvents: events.newest })
 const refreshWebhooks = oneAtATime(webhooks.refresh)
+
+async function openSession() {
+  const signIn = setting('postroom-sign-in')
+  if (signIn === '') return { token: () => setting('postroom-key'), accountId: null, leave: null }
+  // Only where it is needed: on one machine its library is not there.
+  const { signedIn } = await import('./sign-in.js')
+  return signedIn(JSON.parse(signIn))
+}
 
 /** @param {string} name of a `meta` element, filled in by the server */
 function setting(name) {
@@ -256,6 +268,8 @@ byId('older').addEventListener('click', async () => {
   show()
 })
 
+byId('sign-out').hidden = session.leave === null
+if (session.leave) byId('sign-out').addEventListener('click', session.leave)
 const sandbox = setting('postroom-sandbox')
 byId('sandbox').hidden = sandbox === ''
 if (sandbox !== '') byId('sandbox').href = sandbox

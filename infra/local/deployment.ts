@@ -9,6 +9,7 @@ import { type AwsEngine, ensureQueues, ensureSubscription, ensureTopic } from '.
 import { parseRate, startSchedule } from './schedule-clock.ts'
 import { ensureTable } from './tables.ts'
 import { type Assembly, type Identity, keyOf, type Resolve, type Resource } from './template.ts'
+import type { TokenRules } from './token-check.ts'
 
 /** A resource that has a counterpart here, with the intrinsics in its properties resolved. */
 export interface PlacedResource extends Resource {
@@ -145,7 +146,10 @@ export function startSchedules(
   }
 }
 
-/** The routes of all HTTP APIs whose integration is a function. Any authorizer counts as one that asks for the key. */
+/**
+ * The routes of all HTTP APIs whose integration is a function. Any authorizer but one for tokens counts as one that
+ * asks for the key.
+ */
 export function routesOf(
   resources: PlacedResource[],
   pools: Map<string, FunctionPool>,
@@ -160,9 +164,18 @@ export function routesOf(
     const target = findPool(pools, integration?.properties.IntegrationUri)
     if (routeKey === undefined || !target) continue
     const isProtected = ![undefined, 'NONE'].includes(textOf(properties.AuthorizationType))
-    routes.push({ routeKey, isProtected, target })
+    const authorizer = ofType(resources, 'AWS::ApiGatewayV2::Authorizer').find(
+      candidate => candidate.stack === stack && candidate.identity.ref === properties.AuthorizerId,
+    )
+    routes.push({ routeKey, isProtected, token: tokenRulesOf(authorizer), target })
   }
   return routes
+}
+
+function tokenRulesOf(authorizer: PlacedResource | undefined): TokenRules | undefined {
+  const { Issuer, Audience } = objectOf(authorizer?.properties.JwtConfiguration)
+  const issuer = textOf(Issuer)
+  return issuer === undefined ? undefined : { issuer, audience: listOf(Audience).map(String) }
 }
 
 /** Every output that has a value, by its name. */

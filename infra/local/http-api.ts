@@ -4,10 +4,11 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { FunctionError } from './function-error.ts'
 import type { FunctionPool } from './function-pool.ts'
-import { toAnswer, toEvent } from './http-event.ts'
+import { localCaller, toAnswer, toEvent } from './http-event.ts'
 import { findRoute, isUnderProtectedRoute, type Match, type Route, splitPath } from './http-routes.ts'
 import { namesThisMachine } from './loopback.ts'
 import { type HttpAnswer, problem } from './problem.ts'
+import { claimsOf, type TokenRules } from './token-check.ts'
 
 export interface PageRequest {
   method: string
@@ -56,12 +57,12 @@ async function answerRequest(request: IncomingMessage, options: HttpApiOptions):
   const method = request.method ?? ''
 
   const match = findRoute(options.routes, { method, segments })
+  let authorizer: object | null = null
   if (match?.route.isProtected || isUnderProtectedRoute(options.routes, path)) {
-    if (!holdsKey(request, options.apiKey)) {
-      return problem('unauthorized', 'Send the API key as "Authorization: Bearer KEY".')
-    }
+    authorizer = await authorize(request, match?.route.token, options.apiKey)
+    if (!authorizer) return problem('unauthorized', 'Send the API key as "Authorization: Bearer KEY".')
   }
-  if (match) return callFunction(request, { ...target, match }, options)
+  if (match) return callFunction(request, { ...target, match, authorizer }, options)
   const page = options.pages?.({ method, path, headers: request.headers })
   return page ?? problem('not_found', `There is nothing at ${method} ${path}.`)
 }
@@ -89,9 +90,24 @@ function parseTarget(url: string): Target | undefined {
   }
 }
 
+/** Who calls, as API Gateway would tell the function; null for nobody it knows. */
+async function authorize(
+  request: IncomingMessage,
+  rules: TokenRules | undefined,
+  apiKey: string,
+): Promise<object | null> {
+  if (!rules) return holdsKey(request, apiKey) ? { iam: localCaller } : null
+  const claims = await claimsOf(bearerOf(request) ?? '', rules)
+  return claims ? { jwt: { claims, scopes: null } } : null
+}
+
+function bearerOf(request: IncomingMessage): string | undefined {
+  return /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+}
+
 /** Compares hashes, which are of one length, in constant time: how long it takes tells nothing about the key. */
 function holdsKey(request: IncomingMessage, apiKey: string): boolean {
-  const given = /^Bearer +(\S+)$/i.exec(request.headers.authorization ?? '')?.[1]
+  const given = bearerOf(request)
   if (given === undefined) return false
   const hash = (text: string) => createHash('sha256').update(text).digest()
   return timingSafeEqual(hash(given), hash(apiKey))
@@ -99,7 +115,7 @@ function holdsKey(request: IncomingMessage, apiKey: string): boolean {
 
 async function callFunction(
   request: IncomingMessage,
-  target: Target & { match: Match<FunctionPool> },
+  target: Target & { match: Match<FunctionPool>; authorizer: object | null },
   options: HttpApiOptions,
 ): Promise<HttpAnswer> {
   const { match } = target
@@ -119,7 +135,7 @@ async function callFunction(
     query: target.query,
     pathParameters: match.pathParameters,
     routeKey: route.routeKey,
-    isProtected: route.isProtected,
+    authorizer: target.authorizer,
     body,
     nowMs: options.now(),
   })

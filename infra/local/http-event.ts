@@ -15,7 +15,8 @@ export interface HttpRequest {
   query: string
   pathParameters: Record<string, string>
   routeKey: string
-  isProtected: boolean
+  /** Who called, as API Gateway says it; null where nobody must say. */
+  authorizer: object | null
   body: Buffer
   nowMs: number
 }
@@ -49,7 +50,7 @@ export function toEvent(request: HttpRequest): APIGatewayProxyEventV2 {
     requestContext: {
       accountId: account,
       apiId: 'local',
-      ...(request.isProtected && { authorizer: { iam: localCaller } }),
+      ...(request.authorizer && { authorizer: request.authorizer }),
       domainName,
       domainPrefix: domainName.split('.')[0] ?? '',
       http: {
@@ -75,7 +76,7 @@ export function toEvent(request: HttpRequest): APIGatewayProxyEventV2 {
 }
 
 /** On AWS the one who signed the request; the local key stands for one user. */
-const localCaller = {
+export const localCaller = {
   accessKey: 'local',
   accountId: account,
   callerId: 'local',
@@ -85,13 +86,13 @@ const localCaller = {
   userId: 'local',
 }
 
-function headersOf({ message, isProtected }: HttpRequest): Record<string, string> {
+function headersOf({ message, authorizer }: HttpRequest): Record<string, string> {
   const headers: Record<string, string> = {}
   for (const [name, values] of Object.entries(message.headersDistinct)) {
     // Cookies have their own field.
     if (values === undefined || hopByHop.has(name) || name === 'cookie') continue
     // The key is for this server alone; a function that logs its event must not log it.
-    if (isProtected && name === 'authorization') continue
+    if (authorizer && name === 'authorization') continue
     headers[name] = values.join(',')
   }
   const forwardedFor = [headers['x-forwarded-for'], message.socket.remoteAddress].filter(Boolean)

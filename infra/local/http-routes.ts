@@ -1,10 +1,14 @@
 /** Which of the HTTP API's routes a request takes, by API Gateway's order of preference. */
 
+import type { TokenRules } from './token-check.ts'
+
 export interface Route<Target> {
   /** As in the template: `GET /connect/{ticket}`, `ANY /v1/{proxy+}`, `$default`. */
   routeKey: string
   /** Whether a caller must prove who it is (AuthorizationType AWS_IAM). */
   isProtected: boolean
+  /** Where it proves it by a token (AuthorizationType JWT): whose tokens are taken. */
+  token?: TokenRules
   target: Target
 }
 

@@ -78,6 +78,7 @@ function identityOf(resource: Resource, addresses: Addresses): Identity | undefi
       const name = given('Name') ?? generated
       return { ref: name, attributes: { Arn: arn('scheduler', `schedule/default/${name}`) } }
     }
+    case 'AWS::ApiGatewayV2::Authorizer':
     case 'AWS::ApiGatewayV2::Integration':
       return { ref: resource.logicalId, attributes: {} }
     default:

@@ -33,10 +33,19 @@ const browserFlags = [
   '--disable-sync',
 ]
 
+interface WindowOptions {
+  width?: number
+  height?: number
+  /** Device pixels of a pixel. */
+  scale?: number
+}
+
 export interface RunningConsole {
   url: string
-  /** The console in a browser of its own that knows nothing yet, showing the account. */
-  open(accountId: string, options?: { width?: number; height?: number; scale?: number }): Promise<Page>
+  /** The console in a browser of its own that knows nothing yet. */
+  visit(options?: WindowOptions): Promise<Page>
+  /** The same, showing the account. */
+  open(accountId: string, options?: WindowOptions): Promise<Page>
   /** What pages complained about since the test began: errors, and what the content security policy stopped. */
   complaints: string[]
   /** An app beside the console, on the same API. */
@@ -45,8 +54,16 @@ export interface RunningConsole {
   sandbox(path: string, body?: object): Promise<Json>
 }
 
-/** Registers the hooks that start and stop everything; the object is filled in when the tests run. */
-export function useRunningConsole(): RunningConsole {
+/**
+ * Registers the hooks that start and stop everything; the object is filled in when the tests run.
+ * @param environment answers more of it, once the system's address and the folder of its data are known
+ */
+export function useRunningConsole(
+  environment: (system: {
+    url: string
+    folder: string
+  }) => Promise<Record<string, string>> = async () => ({}),
+): RunningConsole {
   let folder = ''
   let child: ChildProcess | undefined
   let browser: Browser | undefined
@@ -55,15 +72,25 @@ export function useRunningConsole(): RunningConsole {
     complaints: [],
     app: () => openApp({ url: running.url, apiKey }),
 
-    async open(accountId, { width = 1280, height = 800, scale = 1 } = {}) {
+    async visit({ width = 1280, height = 800, scale = 1 } = {}) {
       if (!browser) throw new Error('The browser is not running')
-      const context = await browser.newContext({ viewport: { width, height }, deviceScaleFactor: scale })
+      const context = await browser.newContext({
+        viewport: { width, height },
+        deviceScaleFactor: scale,
+        // An issuer on this machine has made its certificate itself.
+        ignoreHTTPSErrors: true,
+      })
       const page = await context.newPage()
       page.on('pageerror', error => running.complaints.push(String(error)))
       page.on('console', message => {
         if (message.type() === 'error') running.complaints.push(message.text())
       })
       await page.goto(running.url)
+      return page
+    },
+
+    async open(accountId, options) {
+      const page = await running.visit(options)
       await page.getByLabel('Account id').fill(accountId)
       await page.getByRole('button', { name: 'Show', exact: true }).click()
       return page
@@ -88,10 +115,12 @@ export function useRunningConsole(): RunningConsole {
     if (!hasBrowser) return
     folder = await mkdtemp(join(tmpdir(), 'postroom-browser-'))
     const start = fileURLToPath(new URL('../../infra/local/start.ts', import.meta.url))
+    const port = await freePort()
     child = spawn(process.execPath, [...nodeFlags, start], {
       env: {
         ...process.env,
-        PORT: String(await freePort()),
+        ...(await environment({ url: `http://localhost:${port}`, folder })),
+        PORT: String(port),
         POSTROOM_DATA: folder,
         POSTROOM_API_KEY: apiKey,
       },

@@ -1,0 +1,71 @@
+/** A page of the console as it is sent: on AWS by this function, on one machine by infra/local/console-pages.ts. */
+
+import { extname } from 'node:path'
+import { z } from 'zod'
+
+export interface Page {
+  headers: Record<string, string>
+  body: string
+}
+
+/** How an operator's browser signs in: as a public client, by authorization code and PKCE (RFC 7636). No secret is in it. */
+export const signInSchema = z.object({
+  issuer: z.string(),
+  clientId: z.string(),
+  authorizationEndpoint: z.string(),
+  tokenEndpoint: z.string(),
+  scope: z.string(),
+  /** What else the issuer must be told, such as `resource` (RFC 8707) or `audience`. */
+  parameters: z.record(z.string(), z.string()),
+  accountClaim: z.string(),
+  operatorScope: z.string().nullable(),
+})
+
+export type SignIn = z.infer<typeof signInSchema>
+
+const contentTypes: Record<string, string> = {
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.svg': 'image/svg+xml',
+}
+
+/** @returns undefined for a file that is none of the console's */
+export function contentTypeOf(name: string): string | undefined {
+  return contentTypes[extname(name)]
+}
+
+/** The page reads these from its `meta` elements. */
+export function withSettings(
+  html: string,
+  {
+    apiKey = '',
+    sandboxOrigin = '',
+    signIn = '',
+  }: { apiKey?: string; sandboxOrigin?: string; signIn?: string },
+): string {
+  return html
+    .replace('{{apiKey}}', () => attribute(apiKey))
+    .replace('{{sandboxOrigin}}', () => attribute(sandboxOrigin))
+    .replace('{{signIn}}', () => attribute(signIn))
+}
+
+function attribute(text: string): string {
+  return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
+}
+
+/** @param connectTo origins, besides its own, that the page may call */
+export function pageHeaders(
+  contentType = 'application/octet-stream',
+  connectTo: string[] = [],
+): Record<string, string> {
+  const connect = ["'self'", ...connectTo].join(' ')
+  return {
+    'content-type': contentType,
+    'cache-control': 'no-store',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff',
+    'x-frame-options': 'DENY',
+    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src ${connect}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+  }
+}
