@@ -9,7 +9,7 @@ const silentFields = new Set(['text', 'html', 'content'])
  * Also of fields that are none: whoever misspells one has put the secret into it all the same. Where a token is to be had, and
  * when a secret ends, is none.
  */
-const secretField = /(token|secret|password)(?!Endpoint$|ExpiresAt$)/i
+const secretField = /(token|secret|password)(?!Endpoint$|Url$|ExpiresAt$)/i
 const isSilent = (name: string) => silentFields.has(name) || secretField.test(name)
 
 const foundLimit = 80
