@@ -1,0 +1,177 @@
+/** What can be known of the template without an account: CloudFormation would take it, and nothing in it is idle. */
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { App, Stack } from 'aws-cdk-lib'
+import { Template as Assertions } from 'aws-cdk-lib/assertions'
+import { expect, test } from 'vitest'
+import type { ConfigurationInput } from '../../infra/configuration.ts'
+import { HelpDesk } from '../../infra/example/help-desk.ts'
+import { synthesize } from '../../infra/local/synthesize.ts'
+import { PostroomData } from '../../infra/postroom.ts'
+import { assemblyFolder } from '../support/cache.ts'
+import { loadResourceSchemas, type Template } from './resource-schemas.ts'
+import { buildApp } from './synthesized.ts'
+
+const everythingOn: ConfigurationInput = {
+  name: 'Mailroom',
+  region: 'eu-west-1',
+  domain: {
+    name: 'mail.example.com',
+    certificateArn: 'arn:aws:acm:eu-west-1:111111111111:certificate/1',
+    hostedZone: { id: 'Z1', name: 'example.com' },
+  },
+  authentication: {
+    type: 'jwt',
+    issuer: 'https://login.example.com',
+    audience: ['postroom'],
+    accountClaim: 'account',
+  },
+  operations: {
+    alarms: true,
+    dashboard: true,
+    tracing: true,
+    email: 'ops@example.com',
+    monthlyBudgetUsd: 20,
+  },
+  retention: { logDays: 30, mailDays: 400, recoveryDays: 7 },
+}
+
+const templateOf = (stack: Stack) => Assertions.fromStack(stack).toJSON() as Template
+const ourStacks = (configuration?: ConfigurationInput) => {
+  const { data, system } = buildApp({ configuration })
+  return [templateOf(data), templateOf(system)]
+}
+
+function exampleStacks() {
+  const app = new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } })
+  const kept = new Stack(app, 'HelpDeskData')
+  const desk = new HelpDesk(app, 'HelpDesk', { mailboxes: new PostroomData(kept, 'Mailboxes') })
+  return [templateOf(kept), templateOf(desk)]
+}
+
+const faultsOf = await loadResourceSchemas()
+
+test.each([
+  ['as it is without configuration', () => ourStacks()],
+  ['with everything that can be switched on', () => ourStacks(everythingOn)],
+  ['within another app', exampleStacks],
+])('the template %s fits the published schemas of its resources', (_which, templates) => {
+  expect(templates().flatMap(faultsOf)).toEqual([])
+})
+
+test.each([
+  ['a type that is none', { Type: 'AWS::SQS::Quue' }, 'Broken: AWS::SQS::Quue is not a resource type'],
+  [
+    'a property that is none',
+    { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeoutSeconds: 1 } },
+    'Broken.VisibilityTimeoutSeconds is not a property',
+  ],
+  [
+    'a value of another type',
+    { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: 'soon' } },
+    'Broken.VisibilityTimeout must be an integer, found "soon"',
+  ],
+  [
+    'a property that is missing',
+    { Type: 'AWS::Lambda::EventSourceMapping' },
+    'Broken.FunctionName is required',
+  ],
+  [
+    'a property of a property that is none',
+    {
+      Type: 'AWS::DynamoDB::GlobalTable',
+      Properties: {
+        AttributeDefinitions: [],
+        KeySchema: [{ AttributeName: 'PK', KeyTyp: 'HASH' }],
+        Replicas: [],
+      },
+    },
+    'Broken.KeySchema[0].KeyTyp is not a property',
+  ],
+  [
+    'an attribute that is none',
+    { Type: 'AWS::SQS::Queue', Properties: { QueueName: { 'Fn::GetAtt': ['Broken', 'Name'] } } },
+    'Broken: Broken has no attribute Name',
+  ],
+])('%s is found', (_what, resource, fault) => {
+  expect(faultsOf({ Resources: { Broken: resource } })).toContain(fault)
+})
+
+/** What does its work by standing in the template; all else must be used by something. */
+const worksByItself = new Set([
+  'AWS::ApiGatewayV2::ApiMapping',
+  'AWS::ApiGatewayV2::Route',
+  'AWS::ApiGatewayV2::Stage',
+  'AWS::Budgets::Budget',
+  'AWS::CloudWatch::Alarm',
+  'AWS::CloudWatch::Dashboard',
+  'AWS::IAM::Policy',
+  'AWS::Lambda::EventSourceMapping',
+  'AWS::Lambda::Permission',
+  'AWS::Route53::RecordSet',
+  'AWS::S3::BucketPolicy',
+  'AWS::SNS::Subscription',
+  'AWS::SNS::TopicPolicy',
+  'AWS::SQS::QueuePolicy',
+  'AWS::Scheduler::Schedule',
+])
+
+/** What only guards or watches a resource makes no use of it. */
+const onlyGuards = new Set([
+  'AWS::CloudWatch::Alarm',
+  'AWS::CloudWatch::Dashboard',
+  'AWS::S3::BucketPolicy',
+  'AWS::SNS::TopicPolicy',
+  'AWS::SQS::QueuePolicy',
+])
+
+function idleIn(templates: Template[]): string[] {
+  const users = templates.flatMap(({ Resources, Outputs = {} }) => [
+    ...Object.entries(Resources).filter(([, { Type }]) => !onlyGuards.has(Type)),
+    ['Outputs', Outputs] as const,
+  ])
+  // What the other stack has stands in the name of an import: `PostroomData:ExportsOutputRefMain…`.
+  const isUsed = (id: string) =>
+    users.some(
+      ([user, itself]) =>
+        user !== id &&
+        new RegExp(`"(Ref|Fn::GetAtt|DependsOn|Fn::ImportValue)":[^}]*${id}`).test(JSON.stringify(itself)),
+    )
+  return templates
+    .flatMap(({ Resources }) => Object.entries(Resources))
+    .filter(([id, { Type }]) => !worksByItself.has(Type) && !isUsed(id))
+    .map(([id, { Type }]) => `${Type} ${id}`)
+}
+
+test.each([
+  ['without configuration', undefined],
+  ['with everything that can be switched on', everythingOn],
+])('nothing stands in the template %s that nobody uses', (_which, configuration) => {
+  expect(idleIn(ourStacks(configuration))).toEqual([])
+})
+
+test('a queue that nobody but its own policy names is found', () => {
+  const [data, system] = ourStacks()
+  const Resources = {
+    ...system?.Resources,
+    Idle: { Type: 'AWS::SQS::Queue' },
+    IdlePolicy: { Type: 'AWS::SQS::QueuePolicy', Properties: { Queues: [{ Ref: 'Idle' }] } },
+  }
+  expect(idleIn([data as Template, { ...system, Resources }])).toEqual(['AWS::SQS::Queue Idle'])
+})
+
+test('made twice, in other processes and folders, bundles and all, the template is the same to the byte', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'postroom-template-'))
+  try {
+    const again = await synthesize({ folder })
+    const before = await synthesize({ folder: assemblyFolder })
+    for (const stack of ['PostroomData', 'Postroom']) {
+      const file = `${stack}.template.json`
+      expect(await readFile(join(again, file), 'utf8')).toBe(await readFile(join(before, file), 'utf8'))
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}, 120_000)
