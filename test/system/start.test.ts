@@ -69,7 +69,7 @@ test('a damaged ports file is one plain sentence and exit code 1', async () => {
 test.each([
   ['is not there', undefined, /cannot be read \(ENOENT\)\.$/],
   ['is no JSON', '{', /is not JSON\.$/],
-  ['names a field that is unknown', '{"microsoft":{"imapp":1}}', /microsoft\.imapp is not a field/],
+  ['names a field that is unknown', '{"microsoft":{"imapp":1}}', /microsoft\.imapp is not a known field/],
   [
     'asks for mail without TLS',
     '{"microsoft":{"imap":{"host":"h","port":1,"security":"none"}}}',
