@@ -1,7 +1,7 @@
 /** All that an owner may set at deploy time: the `postroom` object in cdk.json's context, or `-c postroom='{…}'`. */
 
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PostroomError } from '../functions/channel/faults.ts'
 import { parseInput } from '../functions/channel/input.ts'
 import {

@@ -1,6 +1,10 @@
 /** The function that serves the console, where one is configured. It may touch nothing: what it shows comes from the API. */
 
+import { copyFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import type { Construct } from 'constructs'
+import { buildSync } from 'esbuild'
 import type { SignIn } from '../functions/console/page.ts'
 import type { PostroomConfiguration } from './configuration.ts'
 import { PostroomFunction } from './postroom-function.ts'
@@ -26,12 +30,21 @@ export function makeConsole(
   })
 }
 
+const source = fileURLToPath(new URL('console', import.meta.url))
+
 /** Its scripts as one, with the library that signs in; the page, its styles and its icon as they are. */
-function consoleFiles(inputDir: string, outputDir: string): string[] {
-  const from = `${inputDir}/infra/console`
-  const to = `${outputDir}/console`
-  return [
-    `npx --no-install esbuild "${from}/console.js" --outfile="${to}/console.js" --bundle --minify --format=esm --target=es2022 --log-level=warning`,
-    `cp "${from}"/*.html "${from}"/*.css "${from}"/*.svg "${to}/"`,
-  ]
+function consoleFiles(outputFolder: string): void {
+  const target = join(outputFolder, 'console')
+  buildSync({
+    entryPoints: [join(source, 'console.js')],
+    outfile: join(target, 'console.js'),
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    logLevel: 'warning',
+  })
+  for (const file of readdirSync(source).filter(name => /\.(html|css|svg)$/.test(name))) {
+    copyFileSync(join(source, file), join(target, file))
+  }
 }

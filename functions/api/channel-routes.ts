@@ -1,6 +1,6 @@
 /** Calls about channels: list, read, change settings, fetch now. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import {
   type Channel,

@@ -1,6 +1,6 @@
 /** Calls about connecting: the app asks for a link, reads how it went, and confirms. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { activate } from '../channel/activation.ts'
 import { accountOf } from '../channel/caller.ts'

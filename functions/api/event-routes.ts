@@ -1,6 +1,6 @@
 /** The event log, by cursor: replay from anywhere, as often as wanted. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { accountOf } from '../channel/caller.ts'
 import { eventSchema, operatorAccount } from '../channel/events.ts'

@@ -1,6 +1,6 @@
 /** Calls about messages: send, list, read, the raw bytes, attachments, retry, cancel, parse anew. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accept } from '../channel/accept.ts'
 import { fitting } from '../channel/event-message.ts'
 import { PostroomError } from '../channel/faults.ts'

@@ -1,7 +1,7 @@
 /** The OpenAPI document, made of the very schemas that check requests: it cannot say other than what holds. */
 
 import { STATUS_CODES } from 'node:http'
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { faultSchema } from '../channel/channel-health.ts'
 import { channelDocumentSchema } from '../channel/channels.ts'

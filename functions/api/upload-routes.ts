@@ -1,6 +1,6 @@
 /** Files too large for a request's body (API Gateway takes 10 MB, Lambda 6) go to S3 first, and a message names them. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { fileBytesIn, uploadIdPattern } from '../channel/attached-files.ts'
 import { accountOf } from '../channel/caller.ts'

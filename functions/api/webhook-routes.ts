@@ -1,6 +1,6 @@
 /** Calls about webhooks: set up, change, try, deliver again. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { accountOf, type Caller } from '../channel/caller.ts'
 import type { PostroomEvent } from '../channel/events.ts'

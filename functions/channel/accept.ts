@@ -1,7 +1,7 @@
 /** Accepts a message, from HTTP and from SQS alike: checked, frozen in S3, then one conditional row. After that it is never lost. */
 
 import { createHash } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { attachedFiles } from './attached-files.ts'
 import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'

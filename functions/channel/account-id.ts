@@ -1,6 +1,6 @@
 /** The name an app gives to one of its tenants. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const accountIdSchema = z
   .string()

@@ -6,7 +6,7 @@
  * and its exchange of the code shows the same as a trial.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel } from './channels.ts'
 import { type Events, operatorAccount } from './events.ts'
 import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'

@@ -1,6 +1,6 @@
 /** Who calls the API, and what of it they may see (invariant I6). */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from './account-id.ts'
 import type { Channels } from './channels.ts'
 import type { ConnectSessions } from './connect-sessions.ts'

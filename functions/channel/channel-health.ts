@@ -1,6 +1,6 @@
 /** What is stored of a channel's health: two axes, what led to them, and what is being tried. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Protocol } from './probe.ts'
 
 export const faultSchema = z.object({

@@ -1,6 +1,6 @@
 /** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { connectionOf, connectionSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'

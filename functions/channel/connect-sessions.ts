@@ -1,6 +1,6 @@
 /** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accessSchema } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'

@@ -1,6 +1,6 @@
 /** What is still to be posted to a webhook: per webhook an ordered list of events. The log holds the events, a row here points to one. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Key, readItem, type Table } from './table.ts'
 
 const rowSchema = z.object({

@@ -1,6 +1,6 @@
 /** Counts what is told: how a message ended, how long it took, and who was asked for something. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Events, EventType } from './events.ts'
 import type { MetricName, Metrics } from './metrics.ts'
 

@@ -1,7 +1,7 @@
 /** Events: what happened, told once by SNS and kept in a log that can be read again by cursor. */
 
 import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
-import { z } from 'zod'
+import * as z from 'zod'
 import { eventJson } from './event-json.ts'
 import { derivedId } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'

@@ -1,6 +1,6 @@
 /** Calls that need a mailbox's tokens: connect answers them, which may open Secrets; the rest of the API cannot. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from './account-id.ts'
 import { faultSchema } from './channel-health.ts'
 import { channelDocumentSchema } from './channels.ts'

@@ -1,6 +1,6 @@
 /** Grants: what a mailbox owner's consent gave us, encrypted, in the Secrets table. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { PostroomError } from './faults.ts'
 import type { Seal, SealContext } from './seal.ts'
 import { readItem, type Table } from './table.ts'

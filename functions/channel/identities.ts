@@ -1,6 +1,6 @@
 /** Which channels, of whatever account, stand on the same person at a provider: asked before a grant is revoked for all of them. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel } from './channels.ts'
 import { derivedId } from './identifiers.ts'
 import { readItem, type Table } from './table.ts'

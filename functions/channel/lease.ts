@@ -1,6 +1,6 @@
 /** One drain of a queue at a time, and no doorbell lost that rings while a drain ends. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Key, readItem, type Table } from './table.ts'
 
 const leaseSchema = z.object({

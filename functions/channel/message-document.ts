@@ -1,7 +1,7 @@
 /** The message an app hands us, by HTTP or by SQS: its fields and their rules, checked before any library sees them. */
 
 import { domainToASCII } from 'node:url'
-import { z } from 'zod'
+import * as z from 'zod'
 import { uploadIdPattern } from './attached-files.ts'
 
 /** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */

@@ -1,6 +1,6 @@
 /** Messages of both directions: the row in the Main table, and its content beside it in S3. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import type { MailStore } from './mail-store.ts'

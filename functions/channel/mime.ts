@@ -1,7 +1,6 @@
 /** Builds the frozen bytes of a reply: the same document at the same time always gives the same bytes. */
 
 import { createHash } from 'node:crypto'
-import MailComposer from 'nodemailer/lib/mail-composer'
 import type { AttachedFile } from './attached-files.ts'
 import type { MessageDocument } from './message-document.ts'
 import type { Address } from './messages.ts'
@@ -19,6 +18,8 @@ export interface Letter {
 
 export async function composeMime(letter: Letter): Promise<Buffer> {
   const { id, messageId, date, from, document, files, inReplyTo, references } = letter
+  // Most cold starts compose nothing.
+  const { default: MailComposer } = await import('nodemailer/lib/mail-composer')
   const composer = new MailComposer({
     messageId,
     date,

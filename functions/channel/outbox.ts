@@ -1,6 +1,6 @@
 /** The outbox: per channel an ordered list of what is still to be done. The message row is the truth, a row here points to it. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { shardOf } from './identifiers.ts'
 import type { OutboundMessage } from './messages.ts'
 import { type Key, readItem, type Table } from './table.ts'

@@ -1,6 +1,6 @@
 /** What the lists of the API have in common: a limit, and a cursor that goes on where a page ended. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 const defaultLimit = 20
 export const limitSchema = z.coerce

@@ -3,7 +3,7 @@
  * poll leaves no trace of its own. One write in five minutes by each process that polls, whatever it polls.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Events, operatorAccount } from './events.ts'
 import { readItem, type Table } from './table.ts'
 

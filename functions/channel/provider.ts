@@ -1,6 +1,6 @@
 /** What is special about a mail provider stands in its entry here, and nowhere else. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { builtInProviders } from './built-in-providers.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'

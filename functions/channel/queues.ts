@@ -1,7 +1,7 @@
 /** The queues: doorbells and message documents for `send`, batches of mailboxes for `fetch`. The only file that writes to SQS. */
 
 import { SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
 export const doorbellSchema = z.strictObject({ channelId: z.string().min(1) })

@@ -8,7 +8,7 @@
  * the channel works again. It shows the mailbox's address. We keep its hash, which DynamoDB forgets after the week.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel, Channels } from './channels.ts'
 import { PostroomError } from './faults.ts'
 import { hashSecret, randomSecret } from './identifiers.ts'

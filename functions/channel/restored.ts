@@ -5,7 +5,7 @@
  * same again. What came in needs no mode: it is read anew from the older cursor, under the same ids.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutboundMessage } from './messages.ts'
 
 export const restoredSchema = z.strictObject({

@@ -2,7 +2,7 @@
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PostroomError } from './faults.ts'
 import { readItem, type Table } from './table.ts'
 

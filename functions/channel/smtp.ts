@@ -1,7 +1,7 @@
 /** The only file that speaks SMTP: one signed-in session, over which one mail after the other is handed over. */
 
 import type { Readable } from 'node:stream'
-import SMTPConnection from 'nodemailer/lib/smtp-connection'
+import type SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { evidenceOf } from './evidence.ts'
 import { type FaultCode, PostroomError } from './faults.ts'
 import type { MailServer } from './provider.ts'
@@ -64,7 +64,9 @@ export async function openSmtp(login: SmtpLogin): Promise<SmtpSession> {
   const { server, user, accessToken, timeoutMs } = login
   // nodemailer puts codes of its own on the errors it passes on, so ours does not travel through it.
   let refusal: PostroomError | undefined
-  const connection = new SMTPConnection({
+  // Only when there is something to send: most cold starts need no SMTP.
+  const { default: Connection } = await import('nodemailer/lib/smtp-connection')
+  const connection = new Connection({
     host: server.host,
     port: server.port,
     secure: server.security === 'tls',

@@ -7,7 +7,7 @@
  * for the first few only. Whatever is repeated after a crash finds itself in it.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel } from './channels.ts'
 import type { Events } from './events.ts'
 import { type FaultCode, faults } from './faults.ts'

@@ -1,6 +1,6 @@
 /** Threads: which conversation a mail belongs to, found by the Message-IDs it refers to, else by the provider's own mark. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { derivedId } from './identifiers.ts'
 import { readItem, type Table } from './table.ts'
 

@@ -1,6 +1,6 @@
 /** What a token endpoint's refusal means. The OAuth `error` decides; a provider's own number only refines it. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type AnswerRow, faultIn } from './answer-row.ts'
 import { type FaultCode, faults } from './faults.ts'
 

@@ -1,6 +1,6 @@
 /** The only file that calls token endpoints. Answers and errors never reach a log: they hold tokens and names. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { PostroomError } from './faults.ts'
 import { askedWaitMs } from './http.ts'
 import { log } from './log.ts'

@@ -1,6 +1,6 @@
 /** Webhooks: URLs of apps outside AWS to which events are posted. What is stored of one, and what an app sees of it. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { accountIdSchema } from './account-id.ts'
 import { eventTypes } from './events.ts'
 import { PostroomError } from './faults.ts'

@@ -1,6 +1,6 @@
 /** Nonce and PKCE verifier of one sign-in: kept encrypted between the two halves, taken out once. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { type ConnectSession, sessionLifeMs } from '../channel/connect-sessions.ts'
 import { hashSecret } from '../channel/identifiers.ts'
 import type { Seal } from '../channel/seal.ts'

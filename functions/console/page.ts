@@ -1,7 +1,7 @@
 /** A page of the console as it is sent: on AWS by this function, on one machine by infra/local/console-pages.ts. */
 
 import { extname } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 
 export interface Page {
   headers: Record<string, string>

@@ -1,6 +1,6 @@
 /** How far a folder has been read, and what of it is still to be done. One item, changed by one writer at a time. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { readItem, type Table } from '../channel/table.ts'
 
 const cursorSchema = z.object({

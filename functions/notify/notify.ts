@@ -1,7 +1,7 @@
 /** SQS → webhooks: every event the topic tells is put on the list of each webhook that wants it, and the lists are drained. */
 
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { countedEventLog, mainTable, systemMetrics, webhookPosting } from '../channel/clients.ts'
 import { openDeliveries } from '../channel/deliveries.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'

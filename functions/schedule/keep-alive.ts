@@ -3,7 +3,7 @@
  * send) does not end by disuse: 90 days at Microsoft, six months at Google. A million channels take a week.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channels } from '../channel/channels.ts'
 import { readItem, type Table } from '../channel/table.ts'
 

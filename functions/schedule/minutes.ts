@@ -1,6 +1,6 @@
 /** Which minutes were dispatched: what was missed while nothing ran is caught up, up to an hour back. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { readItem, type Table } from '../channel/table.ts'
 
 const minuteMs = 60_000

@@ -1,7 +1,7 @@
 /** What a queue record is: a doorbell, a message document to accept, a notice to an owner, or something that can never be accepted. */
 
 import type { SQSRecord } from 'aws-lambda'
-import { z } from 'zod'
+import * as z from 'zod'
 import { accept } from '../channel/accept.ts'
 import { type Events, operatorAccount } from '../channel/events.ts'
 import { asPostroomError, describeFault, type PostroomError } from '../channel/faults.ts'

@@ -4,7 +4,7 @@
  * One item per login; each mail's leave is one conditional write to it, before the mail leaves.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Channel } from '../channel/channels.ts'
 import { randomId } from '../channel/identifiers.ts'
 import type { ProviderEntry } from '../channel/provider.ts'

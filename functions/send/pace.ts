@@ -1,6 +1,6 @@
 /** How fast one mailbox may send: what its provider allows a minute, halved when it complains, and won back with time. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const paceSchema = z.object({
   /** What was still too much, at `slowedAtMs`; absent until a provider complains. */

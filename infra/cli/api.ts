@@ -1,6 +1,6 @@
 /** The CLI's view of the HTTP API: a call answers, or says in one sentence why not. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Access } from './access.ts'
 import { type ExitCode, exitCodes } from './command.ts'
 

@@ -1,6 +1,6 @@
 /** Channels as the API answers them, as far as the commands look. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Api } from './api.ts'
 
 export const faultSchema = z.object({

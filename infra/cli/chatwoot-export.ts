@@ -3,7 +3,7 @@
  * provider and its tokens in `provider_config`, and the name that IMAP accepted in `imap_login`.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Overrides, ReadRow } from './import-row.ts'
 
 const rowSchema = z.object({

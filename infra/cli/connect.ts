@@ -1,6 +1,6 @@
 /** `connect` and `disconnect`: from a link for the mailbox's owner to the confirmed channel, and its end. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Api } from './api.ts'
 import { channelPath, channelSchema, faultSchema } from './channel-document.ts'
 import { command, exitCodes, UsageError } from './command.ts'

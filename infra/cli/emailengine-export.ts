@@ -3,7 +3,7 @@
  * the OAuth app in `oauth2.provider`, who signed in in `oauth2.auth.user`, a shared mailbox in `oauth2.auth.delegatedUser`.
  */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Overrides, ReadRow } from './import-row.ts'
 
 const accountSchema = z.object({

@@ -1,6 +1,6 @@
 /** `events`: the log of an account, from anywhere in it, and on as things happen. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { command, exitCodes } from './command.ts'
 import type { Terminal } from './terminal.ts'
 import { nextLook } from './waiting.ts'

@@ -1,6 +1,6 @@
 /** `federate`: lets Entra trust the functions' AWS roles, so that an OAuth app there needs no secret. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { ApiError } from './api.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 

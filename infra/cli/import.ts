@@ -1,7 +1,7 @@
 /** `import`: takes over the mailboxes of another system by their refresh tokens; no owner has to sign in again. */
 
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Api, ApiError } from './api.ts'
 import { channelSchema } from './channel-document.ts'
 import { readChatwoot } from './chatwoot-export.ts'

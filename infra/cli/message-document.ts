@@ -1,6 +1,6 @@
 /** Messages as the API answers them, as far as the commands look. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Api } from './api.ts'
 import { channelPath, faultSchema } from './channel-document.ts'
 

@@ -1,6 +1,6 @@
 /** `poll`: fetches a channel's new mail now, not at its next turn. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { channelPath } from './channel-document.ts'
 import { command, exitCodes } from './command.ts'
 

@@ -1,6 +1,6 @@
 /** `reparse`: has stored mail parsed once more, one message or all that a channel received. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { command, exitCodes, UsageError } from './command.ts'
 import { allMessages, messagePath } from './message-document.ts'
 

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Api } from './api.ts'
 import { channelPath } from './channel-document.ts'
 import { command, exitCodes, UsageError } from './command.ts'

@@ -1,6 +1,6 @@
 /** `webhooks …`: URLs of apps to which events are posted: set up, looked at, tried, told again. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import { command, exitCodes, UsageError } from './command.ts'
 
 const webhookSchema = z.looseObject({

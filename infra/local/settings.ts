@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { PostroomError } from '../../functions/channel/faults.ts'
 import { mergeProviders, oauthAppsSchema } from '../../functions/channel/provider.ts'
 import { type Restored, restoredSchema } from '../../functions/channel/restored.ts'

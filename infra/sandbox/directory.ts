@@ -1,6 +1,6 @@
 /** Who is who at present: names that an admin changed, the script that each persona follows, the tenants that approved the app. */
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   type MailboxHolder,
   ownsAddress,

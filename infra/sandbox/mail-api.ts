@@ -11,7 +11,7 @@
  *
  * A mailbox's id is its persona's, or that of a shared one. `/personas/{id}/…` does the same for personas.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Directory } from './directory.ts'
 import { type Exchange, mediaType, RequestError, readBody, redirect, sendJson } from './http-exchange.ts'
 import { answerTo, composeMail, type MailSummary, readMail } from './mail.ts'

@@ -2,7 +2,7 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Message } from 'hoodiecrow-imap'
-import { z } from 'zod'
+import * as z from 'zod'
 
 const indexSchema = z.object({
   uidValidity: z.int().positive(),

@@ -8,7 +8,7 @@
  *   GET /scripts                 → {scripts: [{id, label, group, providers}]}
  * The two PUTs are POSTs where the page's forms call them.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Directory } from './directory.ts'
 import { type Exchange, mediaType, RequestError, readBody, redirect, sendJson } from './http-exchange.ts'
 import { addressesOf, type MailboxHolder, type Persona } from './personas.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import { type Persona, tenants } from './personas.ts'
 
 const privateKeySchema = z.looseObject({

@@ -1,7 +1,7 @@
 /** Items of earlier and of newer releases. */
 
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { readItem } from '../../functions/channel/table.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 

@@ -1,6 +1,6 @@
 /** Sign-in with Microsoft: the code flow, refreshes, refusals. */
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { personas, tenants } from '../../infra/sandbox/personas.ts'
 import { auth, authenticate, exchangeSession } from './logins.ts'
 import {

@@ -2,7 +2,7 @@
 import { createHmac, createPublicKey } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { tenants } from '../../infra/sandbox/personas.ts'
 import {
   askForTokens,

@@ -2,7 +2,7 @@
 import { request } from 'node:http'
 import nodemailer from 'nodemailer'
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import { accessTokenOf, listMessages, type RunningSandbox, sandboxForTest } from './running-sandbox.ts'
 
 const personaList = z.object({ personas: z.array(z.looseObject({ id: z.string() })) })

@@ -1,6 +1,6 @@
 /** Choosing scripts: on the consent page, on the page at `/`, and by program. */
 import { expect, test } from 'vitest'
-import { z } from 'zod'
+import * as z from 'zod'
 import {
   decide,
   follow,

@@ -1,6 +1,6 @@
 /** Requests as API Gateway hands them to a function (payload format 2.0), and answers as a program reads them. */
 
-import { z } from 'zod'
+import * as z from 'zod'
 import type { HttpAnswer, HttpRequest } from '../../functions/channel/http.ts'
 
 export interface RequestParts {

@@ -5,7 +5,7 @@
  */
 
 import { type AttributeValue, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
-import { z } from 'zod'
+import * as z from 'zod'
 import { keyNames } from '../../functions/channel/table-names.ts'
 import type { Workbench } from './workbench.ts'
 
