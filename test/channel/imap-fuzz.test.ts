@@ -3,6 +3,8 @@
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { PostroomError } from '../../functions/channel/faults.ts'
+import { folderRoles } from '../../functions/channel/folder-roles.ts'
+import { pathOf } from '../../functions/channel/imap-folders.ts'
 import { glance } from '../../functions/channel/imap-glance.ts'
 import { openImapSession } from '../../functions/channel/imap-reader.ts'
 import { startRawImap } from '../support/raw-imap.ts'
@@ -39,6 +41,8 @@ const words = [
   '* 1 FETCH (BODY[] NIL UID 1)\r\n',
   '* 1 FETCH (UID 1 BODY[] {99999999999}\r\n',
   '* SEARCH 1 2 3\r\n',
+  '* LIST (\\Sent) "/" "&AMk-l&!!-"\r\n',
+  '* LIST (\\HasNoChildren) NIL {4}\r\nSent\r\n',
   '{0}\r\n',
   '\r\n',
   '\0',
@@ -76,6 +80,7 @@ test.each<[string, (login: Parameters<typeof glance>[0]) => Promise<unknown>]>([
       const session = await openImapSession(login, { ...limits, now: Date.now })
       try {
         await session.glance(['INBOX'])
+        for (const role of folderRoles) pathOf(role, await session.list())
         const { heads } = await session.open('INBOX', { from: 1, to: 100, limit: 100 })
         await session.arrivedSince(new Date(0), { from: 1, to: 100, limit: 100 })
         for await (const mail of session.mails(heads, 1024))
