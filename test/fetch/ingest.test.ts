@@ -21,7 +21,7 @@ beforeEach(async () => {
 
 async function arrive(
   raw: string | Uint8Array,
-  changes: { channel?: Channel; uid?: number; isRenumbered?: boolean } = {},
+  changes: { channel?: Channel; uid?: number; isRenumbered?: boolean; gmailThreadId?: string } = {},
 ) {
   const bytes = typeof raw === 'string' ? Buffer.from(raw.replace(/\n/g, '\r\n')) : raw
   const mail = {
@@ -31,7 +31,7 @@ async function arrive(
     sizeBytes: bytes.byteLength,
     omittedBytes: 0,
     gmailId: null,
-    gmailThreadId: null,
+    gmailThreadId: changes.gmailThreadId ?? null,
   }
   const arrival = {
     channel,
@@ -94,6 +94,16 @@ test('an answer that arrives before the mail it answers is of one thread with it
   const answer = await arrive(letter('Message-ID: <a@x.example>\nIn-Reply-To: <q@x.example>'))
   const question = await arrive(letter('Message-ID: <q@x.example>'))
   expect(question?.threadId).toBe(answer?.threadId)
+})
+
+test('Gmail’s conversation joins what names no ancestor, and no other conversation', async () => {
+  const inThread = (id: string, gmailThreadId: string) =>
+    arrive(letter(`Message-ID: <${id}@x.example>`), { gmailThreadId })
+  const one = await inThread('g1', '1266894439832287888')
+  const answer = await inThread('g2', '1266894439832287888')
+  const other = await inThread('g3', '1266894439832287889')
+  expect(answer?.threadId).toBe(one?.threadId)
+  expect(other?.threadId).not.toBe(one?.threadId)
 })
 
 test('Exchange’s Thread-Index joins what names no ancestor, and no other conversation', async () => {
