@@ -47,7 +47,11 @@ export function codeOf({ folder, worker, filesBeside }: Bundled): AssetCode {
   })
 }
 
-function bundle(files: Record<string, string>, source: string, outputFolder: string): void {
+/**
+ * @param files by the name, without ending, that each has in the output folder
+ * @param source the folder that they are in, and that source maps start from
+ */
+export function bundle(files: Record<string, string>, source: string, outputFolder: string): void {
   const { outputFiles } = buildSync({
     absWorkingDir: root,
     entryPoints: Object.fromEntries(Object.entries(files).map(([name, file]) => [name, join(source, file)])),

@@ -1,0 +1,36 @@
+/** What the deployed code is made of: how much a cold start reads, and that a stack trace leads to our sources. */
+
+import { readdir, readFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { expect, test } from 'vitest'
+import { deployedFunctions, sizeAtStart } from '../bench/cold-start.ts'
+
+const deployed = await deployedFunctions('http://127.0.0.1:1')
+
+/**
+ * Kilobytes. Whoever needs more has first to find what of it the first call does not need: `npm run bench -- cold`
+ * says what it costs. Before parts were loaded when needed, `send` and `fetch` read 2,500.
+ */
+test.each([
+  ['Connect', 600],
+  ['Api', 760],
+  ['Send', 785],
+  ['Fetch', 815],
+  ['Schedule', 490],
+  ['NotifyWebhooks', 500],
+])('a cold start of %s reads at most %d KB of code', async (name, most) => {
+  const { bytes } = await sizeAtStart(deployed.find(one => one.name === name)?.file ?? '')
+  expect(bytes).toBeGreaterThan(100_000)
+  expect(bytes / 1000).toBeLessThanOrEqual(most)
+})
+
+test.each(deployed.map(({ name, file }) => [name, file]))(
+  'each file of %s has a source map, which names our sources from their own folder',
+  async (_name, file) => {
+    const files = await readdir(dirname(file))
+    const code = files.filter(one => one.endsWith('.mjs'))
+    expect(code.filter(one => !files.includes(`${one}.map`))).toEqual([])
+    const { sources } = JSON.parse(await readFile(join(dirname(file), 'index.mjs.map'), 'utf8'))
+    expect(sources).toContain('../channel/table.ts')
+  },
+)
