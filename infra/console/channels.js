@@ -83,7 +83,8 @@ export function showChannel(channel, { events, onReconnect }) {
       }),
   })
   showTimeline(channel, events)
-  for (const name of ['probe', 'fetch', 'write']) byId(name).disabled = channel.disconnectedAt !== null
+  for (const name of ['probe', 'fetch', 'disconnect', 'write'])
+    byId(name).disabled = channel.disconnectedAt !== null
 }
 
 /** @param {any} channel */
@@ -116,7 +117,9 @@ function troublesOf({ auth, connection, disconnectedAt }) {
   const troubles = []
   if (auth.state !== 'connected') {
     const fault = auth.fault ?? unexplained(auth.state)
-    troubles.push({ axis: 'auth', tone: 'bad', fault, until: null, canReconnect: true })
+    // Where the provider refuses the OAuth app, no owner's sign-in would help.
+    const canReconnect = auth.state !== 'app_fault'
+    troubles.push({ axis: 'auth', tone: 'bad', fault, until: null, canReconnect })
   }
   if (connection.state !== 'ok') {
     const fault = connection.fault ?? unexplained(connection.state)

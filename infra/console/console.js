@@ -262,6 +262,7 @@ function moveFocus(left) {
 
 byId('probe').addEventListener('click', () => actions.checkSignIn(place.channelId ?? ''))
 byId('fetch').addEventListener('click', () => actions.fetchNow(place.channelId ?? ''))
+byId('disconnect').addEventListener('click', () => actions.disconnect(openChannel()))
 byId('write').addEventListener('click', () => compose.write(openChannel()))
 byId('older').addEventListener('click', async () => {
   await mailbox?.box.readOlder(place.direction).catch(error => toast(sentenceOf(error)))

@@ -1,4 +1,4 @@
-/** What a person may ask of a mailbox and its messages besides writing: fetch, send again, cancel, download. */
+/** What a person may ask of a mailbox and its messages besides writing: fetch, disconnect, send again, cancel, download. */
 
 import { sentenceOf } from './api.js'
 import { toast } from './toast.js'
@@ -32,6 +32,16 @@ export function openMessageActions({ api, onDone }) {
       return tell(
         () => api.call('POST', path),
         'Both mail servers were asked; the badges show what they said.',
+      )
+    },
+
+    /** @param {any} channel */
+    disconnect({ id, email }) {
+      const question = `Disconnect ${email}? Its grant is revoked and what still waits is cancelled. What came stays.`
+      if (!window.confirm(question)) return
+      tell(
+        () => api.call('DELETE', `/v1/channels/${encodeURIComponent(id)}`),
+        'The mailbox is disconnected. Its owner can connect it again.',
       )
     },
 

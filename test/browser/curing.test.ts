@@ -93,3 +93,17 @@ test('a reply that is parked can be cancelled, and never leaves', async () => {
   await lookAt(page, 'curing-6-cancelled')
   expect(await atCustomer('Re: A quote, please')).toEqual([])
 })
+
+test('a mailbox is disconnected after a question, and can be connected again from where it stood', async () => {
+  const page = await running.open('disconnected')
+  await connect(page, { person: 'Ada Lovelace' })
+  page.once('dialog', dialog => dialog.dismiss())
+  await page.getByRole('button', { name: 'Disconnect' }).click()
+  expect(await troubles(page).textContent()).toBe('')
+  page.once('dialog', dialog => dialog.accept())
+  await page.getByRole('button', { name: 'Disconnect' }).click()
+  await troubles(page).getByText('The mailbox was disconnected').waitFor()
+  await lookAt(page, 'curing-7-disconnected')
+  expect(await page.getByRole('button', { name: 'Disconnect' }).isDisabled()).toBe(true)
+  expect(await page.getByRole('button', { name: 'Reconnect' }).isVisible()).toBe(true)
+})
