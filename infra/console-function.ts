@@ -3,6 +3,7 @@
 import { copyFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { buildSync } from 'esbuild'
 import type { SignIn } from '../functions/console/page.ts'
@@ -12,7 +13,11 @@ import { PostroomFunction } from './postroom-function.ts'
 /** @returns undefined where none is configured */
 export function makeConsole(
   scope: Construct,
-  { systemName, configuration }: { systemName: string; configuration: PostroomConfiguration },
+  {
+    systemName,
+    mail,
+    configuration,
+  }: { systemName: string; mail: IBucket; configuration: PostroomConfiguration },
 ): PostroomFunction | undefined {
   const { console, authentication, retention, operations } = configuration
   if (!console || authentication.type !== 'jwt') return undefined
@@ -25,7 +30,10 @@ export function makeConsole(
     tracing: operations.tracing,
     folder: 'console',
     may: [],
-    environment: { consoleSignIn: JSON.stringify(signIn) },
+    environment: {
+      consoleSignIn: JSON.stringify(signIn),
+      mailOrigin: `https://${mail.bucketRegionalDomainName}`,
+    },
     filesBeside: consoleFiles,
   })
 }

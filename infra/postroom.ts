@@ -62,7 +62,7 @@ export class Postroom extends Construct {
       publicUrl: url,
       configuration,
     })
-    const console = makeConsole(this, { systemName: this.name, configuration })
+    const console = makeConsole(this, { systemName: this.name, mail: this.data.mail, configuration })
     addRoutes(http, { ...this.functions, console, authentication: configuration.authentication })
     logAndLimit(this, http, configuration.retention.logDays)
     watch(this, configuration)

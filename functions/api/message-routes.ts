@@ -18,6 +18,8 @@ const route = routesWith<ApiServices>()
 
 /** Lambda gives back 6 MB at most, in which every quote and line end of a body takes two bytes. */
 const answerBytes = 2_500_000
+/** Of the same 6 MB, base64 takes four for every three. What is larger, S3 hands out itself. */
+const downloadBytes = 4_500_000
 
 const listQuery = z.strictObject({
   direction: z.enum(['inbound', 'outbound'], { message: 'must be inbound or outbound' }),
@@ -173,9 +175,10 @@ export const messageRoutes = [
     },
     async ({ parameters, services }) => {
       const message = await services.messages.get(parameters.id ?? '')
-      const bytes = await services.mail.read(message.rawKey)
-      if (!bytes) throw new PostroomError('message_not_found')
-      return download(bytes, 'message/rfc822', `${message.id}.eml`)
+      const file = { filename: `${message.id}.eml`, contentType: 'message/rfc822' }
+      const answer = await download(message.rawKey, file, services)
+      if (answer) return answer
+      throw new PostroomError('message_not_found')
     },
   ),
 
@@ -193,8 +196,9 @@ export const messageRoutes = [
       const { attachments } = await services.messages.readContent(message.contentKey)
       const index = parameters.index ?? ''
       const found = /^\d{1,4}$/.test(index) ? attachments[Number(index)] : undefined
-      const bytes = found && (await services.mail.read(found.key))
-      if (bytes) return download(bytes, 'application/octet-stream', found.filename)
+      const file = { filename: found?.filename ?? '', contentType: 'application/octet-stream' }
+      const answer = found && (await download(found.key, file, services))
+      if (answer) return answer
       throw new PostroomError('attachment_not_found', {
         errors: [
           { field: 'index', rule: `must be 0 to ${attachments.length - 1}`, found: index.slice(0, 80) },
@@ -208,17 +212,29 @@ async function present(message: Message, { messages }: ApiServices, limitBytes =
   return fitting(presentMessage(message, await messages.readContent(message.contentKey)), limitBytes)
 }
 
-/** Mail is hostile: no browser may take it for a page of ours. */
-function download(bytes: Uint8Array, contentType: string, filename: string): HttpAnswer {
-  return {
-    statusCode: 200,
-    headers: {
-      'content-type': contentType,
-      'content-disposition': attachmentNamed(filename),
-      'x-content-type-options': 'nosniff',
-      'cache-control': 'no-store',
-    },
-    isBase64Encoded: true,
-    body: Buffer.from(bytes).toString('base64'),
+/** @returns undefined if there is no such object. Mail is hostile: no browser may take it for a page of ours. */
+async function download(
+  key: string,
+  file: { filename: string; contentType: string },
+  { mail, presigned }: ApiServices,
+): Promise<HttpAnswer | undefined> {
+  const sizeBytes = await mail.size(key)
+  if (sizeBytes !== undefined && sizeBytes > downloadBytes) {
+    const { url } = await presigned.download(key, file)
+    return { statusCode: 302, headers: { location: url, 'cache-control': 'no-store' } }
   }
+  const bytes = await mail.read(key)
+  return (
+    bytes && {
+      statusCode: 200,
+      headers: {
+        'content-type': file.contentType,
+        'content-disposition': attachmentNamed(file.filename),
+        'x-content-type-options': 'nosniff',
+        'cache-control': 'no-store',
+      },
+      isBase64Encoded: true,
+      body: Buffer.from(bytes).toString('base64'),
+    }
+  )
 }

@@ -46,6 +46,15 @@ const byGateway = {
   '429': { description: 'Too many calls: wait and repeat.' },
 }
 
+/** What is larger than Lambda can give back (message-routes.ts). */
+const elsewhere = {
+  '302': {
+    description:
+      'The bytes are many, and lie at this URL for 15 minutes. It carries its own permission: to be fetched without a credential.',
+    headers: { Location: { required: true, schema: { type: 'string', format: 'uri' } } },
+  },
+}
+
 /** @param all asked for when the document is: the route that serves it is one of them */
 export function openApiRoute(all: () => Endpoint[]): Route<ApiServices> {
   let document: object | undefined
@@ -176,6 +185,7 @@ function operationOf(endpoint: Endpoint, schemas: Schemas) {
     }),
     responses: {
       [answer.status]: { description: STATUS_CODES[answer.status], content },
+      ...('bytes' in answer && elsewhere),
       ...problemsOf(endpoint.faults),
       ...byGateway,
     },

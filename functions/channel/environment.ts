@@ -35,6 +35,8 @@ export const environmentNames = {
   restored: 'RESTORED',
   /** JSON of how the console's browser signs in (console/page.ts). */
   consoleSignIn: 'CONSOLE_SIGN_IN',
+  /** Origin of the URLs at which S3 hands out large files (presigned.ts): the console's page may call it. */
+  mailOrigin: 'MAIL_ORIGIN',
 } as const
 
 export type EnvironmentName = keyof typeof environmentNames

@@ -26,7 +26,7 @@ export interface Endpoint {
   faults: FaultCode[]
 }
 
-/** A JSON document, or bytes of this media type. */
+/** A JSON document, or bytes of this media type: those that are too many for Lambda come from S3, by a redirect. */
 type Answer =
   | { status: 200 | 201 | 202; body: z.ZodType }
   | { status: 200; bytes: 'message/rfc822' | 'application/octet-stream' }

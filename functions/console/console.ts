@@ -18,16 +18,18 @@ export const handler = async (request: HttpRequest): Promise<HttpAnswer> => hand
 let cached: Promise<ConsoleServices> | undefined
 
 function services(): Promise<ConsoleServices> {
-  cached ??= readPages(new URL('./console/', import.meta.url), readEnvironment('consoleSignIn')).then(
-    pages => ({ pages }),
-  )
+  cached ??= readPages(
+    new URL('./console/', import.meta.url),
+    readEnvironment('consoleSignIn'),
+    readEnvironment('mailOrigin'),
+  ).then(pages => ({ pages }))
   return cached
 }
 
 /** @param folder where the bundle has the console's files (infra/console-function.ts) */
-async function readPages(folder: URL, signInText: string): Promise<Map<string, Page>> {
+async function readPages(folder: URL, signInText: string, mailOrigin: string): Promise<Map<string, Page>> {
   const signIn = signInSchema.parse(JSON.parse(signInText))
-  const connectTo = [new URL(signIn.tokenEndpoint).origin]
+  const connectTo = [new URL(signIn.tokenEndpoint).origin, mailOrigin]
   const pages = new Map<string, Page>()
   for (const name of await readdir(folder)) {
     const text = await readFile(new URL(name, folder), 'utf8')

@@ -63,7 +63,8 @@ export function openApi({ url, access }: { url: string; access: Access }): Api {
         exitCode: exitCodes.unreachable,
       })
     })
-    if (!response.ok) throw refusal(response.status, await response.text().catch(() => ''), url)
+    if (!response.ok && response.status !== 302)
+      throw refusal(response.status, await response.text().catch(() => ''), url)
     return response
   }
 
@@ -78,9 +79,24 @@ export function openApi({ url, access }: { url: string; access: Access }): Api {
       )
     },
     async bytes(path) {
-      return new Uint8Array(await (await answerTo('GET', path, {})).arrayBuffer())
+      const answer = await answerTo('GET', path, {})
+      return new Uint8Array(await (await atItsPlace(answer)).arrayBuffer())
     },
   }
+}
+
+/** Large files the API leaves to S3, whose URL is permission enough: no credential goes there. */
+async function atItsPlace(answer: Response): Promise<Response> {
+  const place = answer.headers.get('location')
+  if (answer.ok || place === null) return answer
+  const { origin } = new URL(place)
+  const response = await fetch(place).catch(() => {
+    throw new ApiError(`${origin}, where the bytes lie, does not answer.`, {
+      exitCode: exitCodes.unreachable,
+    })
+  })
+  if (!response.ok) throw refusal(response.status, '', origin)
+  return response
 }
 
 function refusal(status: number, text: string, url: string): ApiError {

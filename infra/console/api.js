@@ -2,6 +2,8 @@
 
 /** A hung request must not hold up the console for ever; the API itself answers within 30 seconds. */
 const timeoutMs = 35_000
+/** As long as 30 MB take over 0.5 Mbit/s. */
+const downloadTimeoutMs = 8 * 60_000
 
 /** The API answered with a problem document (RFC 9457). */
 export class ApiError extends Error {
@@ -38,8 +40,8 @@ export class NoAnswer extends Error {}
  * @returns {Api}
  */
 export function openApi({ credential, canSignIn, onTrouble }) {
-  /** @param {string} path @param {RequestInit} request */
-  async function request(path, { headers, ...rest }) {
+  /** @param {string} path @param {RequestInit} request @param {number} [withinMs] for all of the answer */
+  async function request(path, { headers, ...rest }, withinMs = timeoutMs) {
     /** @type {Response} */
     let response
     try {
@@ -47,7 +49,7 @@ export function openApi({ credential, canSignIn, onTrouble }) {
         ...rest,
         headers: { authorization: `Bearer ${credential()}`, ...headers },
         cache: 'no-store',
-        signal: AbortSignal.timeout(timeoutMs),
+        signal: AbortSignal.timeout(withinMs),
       })
     } catch (cause) {
       onTrouble('Postroom does not answer. The console goes on trying.')
@@ -81,7 +83,8 @@ export function openApi({ credential, canSignIn, onTrouble }) {
     },
 
     async download(path, filename) {
-      const response = await request(path, { method: 'GET' })
+      // The API may send the browser on to S3; it leaves the key behind then (Fetch Standard, HTTP-redirect fetch).
+      const response = await request(path, { method: 'GET' }, downloadTimeoutMs)
       const url = URL.createObjectURL(await response.blob())
       const link = document.createElement('a')
       link.href = url

@@ -109,7 +109,7 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
   const gate = createGate(log)
   const dynamodb = await startTables({ folder: data.dynamodb, port: ports?.dynamodb ?? 0, gate })
   opened.push(dynamodb.close)
-  const aws = await startAws({ folder: data.aws, port: ports?.aws ?? 0, gate })
+  const aws = await startAws({ folder: data.aws, port: ports?.aws ?? 0, gate, pageOrigin: url })
   opened.push(aws.close)
 
   const identities = identify(assembly, { url, aws: aws.endpoint })

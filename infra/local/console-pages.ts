@@ -10,12 +10,15 @@ const folder = new URL('../console/', import.meta.url)
 export interface ConsoleOptions {
   apiKey: string
   sandboxOrigin: string | null
+  /** Where large files are handed out. */
+  mailOrigin: string
 }
 
 /** Reads the files once; a change needs a restart. */
 export async function consolePages({
   apiKey,
   sandboxOrigin,
+  mailOrigin,
 }: ConsoleOptions): Promise<(request: PageRequest) => HttpAnswer | undefined> {
   const names = (await readdir(folder)).filter(name => contentTypeOf(name) !== undefined)
   const files = new Map<string, string>()
@@ -28,6 +31,10 @@ export async function consolePages({
     if (file === undefined) return undefined
     const settings = { apiKey, sandboxOrigin: sandboxOrigin ?? '' }
     const body = name === 'index.html' ? withSettings(file, settings) : file
-    return { status: 200, headers: pageHeaders(contentTypeOf(name)), body: method === 'HEAD' ? '' : body }
+    return {
+      status: 200,
+      headers: pageHeaders(contentTypeOf(name), [mailOrigin]),
+      body: method === 'HEAD' ? '' : body,
+    }
   }
 }

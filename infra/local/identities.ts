@@ -50,7 +50,10 @@ function identityOf(resource: Resource, addresses: Addresses): Identity | undefi
     case 'AWS::S3::Bucket': {
       // Bucket names have 3 to 63 characters and no capital letters.
       const name = given('BucketName') ?? generated.toLowerCase().slice(0, 63)
-      return { ref: name, attributes: { Arn: `arn:aws:s3:::${name}` } }
+      return {
+        ref: name,
+        attributes: { Arn: `arn:aws:s3:::${name}`, RegionalDomainName: `${name}.s3.${region}.amazonaws.com` },
+      }
     }
     case 'AWS::KMS::Key': {
       const id = uuidOf(generated)

@@ -13,7 +13,7 @@ const answerHeaders = {
   'response-content-disposition': 'content-disposition',
 }
 
-export function honourPresigned(app: ReturnType<typeof buildApp>): void {
+export function honourPresigned(app: ReturnType<typeof buildApp>, pageOrigin?: string): void {
   // Before the body is read, as S3 does.
   app.addHook('onRequest', async (request, reply) => {
     const code = refusalOf(request.raw, Date.now())
@@ -21,6 +21,7 @@ export function honourPresigned(app: ReturnType<typeof buildApp>): void {
     return reply.code(403).type('application/xml').send(`<Error><Code>${code}</Code></Error>`)
   })
   app.addHook('onSend', async (request, reply) => {
+    if (isDownloadByPage(request.raw, pageOrigin)) reply.header('access-control-allow-origin', pageOrigin)
     if (request.method !== 'GET' || reply.statusCode >= 300) return
     const { parameters } = partsOf(request.raw)
     for (const [parameter, header] of Object.entries(answerHeaders)) {
@@ -28,6 +29,13 @@ export function honourPresigned(app: ReturnType<typeof buildApp>): void {
       if (value !== null) reply.header(header, value)
     }
   })
+}
+
+/** Whether a page of this origin asks for what a presigned URL names. The signature is checked beside. */
+export function isDownloadByPage(request: IncomingMessage, pageOrigin: string | undefined): boolean {
+  if (pageOrigin === undefined || request.headers.origin !== pageOrigin || request.method !== 'GET')
+    return false
+  return partsOf(request).parameters.has('X-Amz-Signature')
 }
 
 /** @returns S3's error code; undefined for what is just as it was signed, and for what is not presigned at all */

@@ -13,8 +13,8 @@ import { gateFauxqs } from './fauxqs-gate.ts'
 import type { Gate } from './gate.ts'
 import { type JsonObject, textOf } from './json-shape.ts'
 import { LocalError } from './local-error.ts'
-import { isFromLocalProgram, loopbackAddress, portError } from './loopback.ts'
-import { honourPresigned } from './presigned-requests.ts'
+import { isFromLocalProgram, loopbackAddress, namesThisMachine, portError } from './loopback.ts'
+import { honourPresigned, isDownloadByPage } from './presigned-requests.ts'
 import type { Engine } from './tables.ts'
 import { region } from './template.ts'
 
@@ -36,6 +36,8 @@ export async function startAws(options: {
   port: number
   /** Who may do what; without it, everybody everything. */
   gate?: Gate
+  /** Pages from here may follow presigned URLs, as the bucket's CORS rule lets every page do on AWS. */
+  pageOrigin?: string
 }): Promise<AwsEngine> {
   const stores = { sqsStore: new SqsStore(), snsStore: new SnsStore(), s3Store: new S3Store() }
   const { sqsStore, snsStore, s3Store } = stores
@@ -49,9 +51,11 @@ export async function startAws(options: {
   const app = buildApp({ logger: false, defaultRegion: region, stores })
   correctFauxqs(app, s3Store)
   app.addHook('onRequest', async (request, reply) => {
-    if (!isFromLocalProgram(request.raw, port)) return reply.code(403).send()
+    const isFromPage =
+      isDownloadByPage(request.raw, options.pageOrigin) && namesThisMachine(request.raw, port)
+    if (!isFromPage && !isFromLocalProgram(request.raw, port)) return reply.code(403).send()
   })
-  honourPresigned(app)
+  honourPresigned(app, options.pageOrigin)
   if (options.gate) gateFauxqs(app, { gate: options.gate, objects: s3Store })
   app.addHook('onClose', async () => persistence.close())
 

@@ -9,6 +9,7 @@ import { type Cloud, startCloud } from './cloud.ts'
 import { consolePages } from './console-pages.ts'
 import { freePort, requireFree } from './free-port.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
+import { loopbackAddress } from './loopback.ts'
 import type { Settings } from './settings.ts'
 import { synthesize } from './synthesize.ts'
 
@@ -40,6 +41,8 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
   const ports = await readPorts(folder)
   const port = settings.port || ports.http || (await freePort())
   const url = `http://localhost:${port}`
+  const awsPort = ports.engines.aws || (await freePort())
+  const mailOrigin = `http://${loopbackAddress}:${awsPort}`
   // Nobody shall wait for functions that could not be reached.
   await requireFree(port)
   options.progress('Preparing the functions; the first start takes a few seconds longer …')
@@ -52,18 +55,19 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
       assembly,
       folder: join(folder, 'cloud'),
       port,
-      enginePorts: ports.engines,
+      enginePorts: { ...ports.engines, aws: awsPort },
       apiKey,
       secrets: { OAuthApps: JSON.stringify({ ...sandbox?.apps, ...settings.apps }) },
       environment: {
         PUBLIC_URL: url,
+        MAIL_ORIGIN: mailOrigin,
         PROVIDERS: JSON.stringify({ ...sandboxEntries(sandbox, settings), ...settings.providers }),
         RETURN_URLS: JSON.stringify(['http://localhost:*']),
         POLL_INTERVAL_MINUTES: String(pollIntervalMinutes),
         WEBHOOK_EGRESS: 'loopback',
         RESTORED: JSON.stringify(settings.restored ?? null),
       },
-      pages: await consolePages({ apiKey, sandboxOrigin: sandbox?.origin ?? null }),
+      pages: await consolePages({ apiKey, sandboxOrigin: sandbox?.origin ?? null, mailOrigin }),
       log: options.log,
     })
     opened.unshift(cloud)

@@ -105,6 +105,31 @@ test('what is fetched by a presigned URL comes as a download under its own name,
   expect((await fetch(url, { method: 'PUT', body: bytes })).status).toBe(403)
 })
 
+test('what Lambda cannot give back is handed out by S3: a raw mail and an attachment, byte for byte', async () => {
+  const attachments = [{ filename: 'ä.pdf', contentType: 'application/pdf', content: 'aGk=' }]
+  const { id } = jsonOf(await app.send(channel, { attachments }))
+  const { rawKey, contentKey } = await bench.messages.get(String(id))
+  const [file] = (await bench.messages.readContent(contentKey)).attachments
+  const large = Buffer.alloc(4_500_001, bytes)
+  for (const [key, path, name] of [
+    [rawKey, 'raw', `${id}.eml`],
+    [file?.key ?? '', 'attachments/0', '%C3%A4.pdf'],
+  ] as const) {
+    await bench.mail.put(key, large, 'text/html')
+    const answer = await app.call(`GET /v1/messages/${id}/${path}`)
+    expect(answer).toMatchObject({ statusCode: 302, headers: { 'cache-control': 'no-store' } })
+    expect(answer.body).toBeUndefined()
+    const response = await fetch(String(answer.headers?.location))
+    expect(response.headers.get('content-disposition')).toBe(`attachment; filename*=UTF-8''${name}`)
+    expect(response.headers.get('content-type')).not.toBe('text/html')
+    expect(Buffer.from(await response.arrayBuffer()).equals(large)).toBe(true)
+    await bench.mail.put(key, large.subarray(1), 'text/html')
+    const direct = await app.call(`GET /v1/messages/${id}/${path}`)
+    expect(direct.statusCode).toBe(200)
+    expect(Buffer.byteLength(JSON.stringify(direct))).toBeLessThan(6_000_000 + 1024)
+  }
+})
+
 test.each<[string, unknown, object]>([
   ['that never arrived', `up_${'a'.repeat(26)}`, {}],
   ['that is none', 'up_../acme/x', {}],

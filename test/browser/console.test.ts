@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { expect, test as plainTest } from 'vitest'
@@ -168,6 +169,28 @@ test('a sent mail of only HTML is not shown, and its original can be downloaded'
   ])
   expect(download.suggestedFilename()).toMatch(/\.eml$/)
   expect(await page.locator('#evil').count()).toBe(0)
+})
+
+test('a file larger than the API can answer with is downloaded from where it says', async () => {
+  const page = await running.open('large')
+  await connect(page, { person: 'Grace Hopper' })
+  const [, channelId = ''] = new URL(page.url()).hash.split('/')
+  const content = Buffer.alloc(4_500_001, 'not all the same, ')
+  const file = { contentType: 'application/pdf', size: content.length }
+  const { body: upload } = await running.app().call('POST', '/v1/uploads', { channelId, ...file })
+  const { method, url, headers } = upload
+  expect((await fetch(url, { method, headers, body: content })).status).toBe(200)
+  const attachments = [{ filename: 'plan.pdf', contentType: file.contentType, uploadId: upload.uploadId }]
+  const document = { to: [customer], subject: 'A large file', text: 'Here it is', attachments }
+  expect((await running.app().send(channelId, document, 'large-1')).status).toBe(202)
+  await page.getByRole('link', { name: 'Sent', exact: true }).click()
+  await row(page, 'A large file').click()
+  const [download] = await Promise.all([
+    page.waitForEvent('download'),
+    page.getByRole('button', { name: /plan\.pdf/ }).click(),
+  ])
+  expect((await readFile(await download.path())).equals(content)).toBe(true)
+  expect(running.complaints).toEqual([])
 })
 
 test('a formatted mail is shut in: no script runs, nothing is loaded, nothing reaches out of its frame', async () => {

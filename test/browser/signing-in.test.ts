@@ -80,11 +80,11 @@ test('signing out forgets the token', async () => {
   expect(await page.evaluate('sessionStorage.length')).toBe(0)
 })
 
-test('the page’s policy names what it may call: its own origin and the token endpoint', async () => {
+test('the page’s policy names what it may call: its own origin, the token endpoint and where large files lie', async () => {
   const response = await fetch(running.url)
   const policy = response.headers.get('content-security-policy') ?? ''
   expect(policy).toMatch(
-    /default-src 'none'; script-src 'self';.* connect-src 'self' https:\/\/localhost:\d+;/,
+    /default-src 'none'; script-src 'self';.* connect-src 'self' https:\/\/localhost:\d+ http:\/\/127\.0\.0\.1:\d+;/,
   )
   expect(response.headers.get('content-encoding')).toBe('gzip')
 })

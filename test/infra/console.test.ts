@@ -69,6 +69,21 @@ test('its page is told how to sign in, and connecting may come back to it', () =
   expect(variables.find(({ RETURN_URLS }) => RETURN_URLS)?.RETURN_URLS).toBe('["https://mail.example.com/"]')
 })
 
+test('its page may follow what the API says of large files: to the bucket of mail, and to no other', () => {
+  const template = templateOf({ authentication: jwt, console })
+  const variables = Object.values(template.findResources('AWS::Lambda::Function')).flatMap(
+    ({ Properties }) => Properties.Environment?.Variables?.MAIL_ORIGIN ?? [],
+  )
+  expect(variables).toEqual([
+    {
+      'Fn::Join': [
+        '',
+        ['https://', { 'Fn::ImportValue': expect.stringMatching(/Mail.*RegionalDomainName/) }],
+      ],
+    },
+  ])
+})
+
 test('a console whose callers could not sign in is refused', () => {
   expect(() => templateOf({ console })).toThrow('authentication.type must be jwt where there is a console')
 })

@@ -5,6 +5,12 @@ import { expect, test } from 'vitest'
 import { mailKeys } from '../../functions/channel/mail-keys.ts'
 import { buildApp } from './synthesized.ts'
 
+test('pages may follow a presigned URL to read, and nothing else', () => {
+  const [bucket] = Object.values(Template.fromStack(buildApp().data).findResources('AWS::S3::Bucket'))
+  const rules = bucket?.Properties.CorsConfiguration.CorsRules
+  expect(rules).toEqual([{ AllowedMethods: ['GET'], AllowedOrigins: ['*'] }])
+})
+
 test('what was uploaded goes after a day; no mail ever does', () => {
   const [bucket] = Object.values(Template.fromStack(buildApp().data).findResources('AWS::S3::Bucket'))
   const rules: { Prefix?: string; ExpirationInDays?: number }[] =

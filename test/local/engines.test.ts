@@ -13,6 +13,8 @@ import {
   SQSClient,
 } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { openPresigned } from '../../functions/channel/presigned.ts'
+import { localSecret } from '../../infra/local/presigned-requests.ts'
 import { clientDefaults, type RunningApp, runApp } from './hand-made-app.ts'
 
 let app: RunningApp & { end(): Promise<void> }
@@ -155,6 +157,25 @@ test.for(['aws', 'dynamodb', 'kms'] as const)('the engine %s does not answer a w
   const blocked = engine === 'kms' ? 400 : 403
   expect(await statusOf(port, { host: 'rebound.example' })).toBe(blocked)
   expect(await statusOf(port, { host, origin: 'https://page.example' })).toBe(blocked)
+})
+
+test('a presigned URL is followed by a page of the system itself to read, and by no other page', async () => {
+  const bucket = app.cloud.outputs.Letters ?? ''
+  await s3.send(new PutObjectCommand({ Bucket: bucket, Key: 'a', Body: 'bytes' }))
+  const credentials = { accessKeyId: 'anybody', secretAccessKey: localSecret }
+  const signing = new S3Client({ ...clientDefaults, credentials, endpoint: app.cloud.endpoints.aws })
+  const { url } = await openPresigned({ s3: signing, bucket, now: Date.now }).download('a', {
+    filename: 'a',
+    contentType: 'text/plain',
+  })
+  const own = new URL(app.cloud.url).origin
+  const answer = await fetch(url, { headers: { origin: own } })
+  expect(await answer.text()).toBe('bytes')
+  expect(answer.headers.get('access-control-allow-origin')).toBe(own)
+  const statusOfFetch = async (...[to, init]: Parameters<typeof fetch>) => (await fetch(to, init)).status
+  expect(await statusOfFetch(url, { headers: { origin: 'https://page.example' } })).toBe(403)
+  expect(await statusOfFetch(url, { method: 'PUT', body: 'x', headers: { origin: own } })).toBe(403)
+  expect(await statusOfFetch(url.split('?')[0] ?? '', { headers: { origin: own } })).toBe(403)
 })
 
 function statusOf(port: string, headers: Record<string, string>): Promise<number | undefined> {

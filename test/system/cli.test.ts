@@ -94,6 +94,25 @@ test('what is not there is told with exit code 3, a wrong key with 6', async () 
   expect((await cli('channels', wrongKey)).code).toBe(exitCodes.notAllowed)
 })
 
+test('a file larger than the API can answer with comes from where it says', async () => {
+  const channel = await running.connect('margaret', { accountId: 'large' })
+  const content = Buffer.alloc(4_500_001, 'not all the same, ')
+  const file = { contentType: 'application/pdf', size: content.length }
+  const { body: upload } = await running.app.call('POST', '/v1/uploads', { channelId: channel.id, ...file })
+  const { method, url, headers } = upload
+  expect((await fetch(url, { method, headers, body: content })).status).toBe(200)
+  const document = {
+    to: [{ address: 'casey@outside.example' }],
+    text: 'Here it is',
+    attachments: [{ filename: 'plan.pdf', contentType: file.contentType, uploadId: upload.uploadId }],
+  }
+  const { body: message } = await running.app.send(channel.id, document, 'large')
+  const output = join(await scratchFolder(), 'plan.pdf')
+  const done = await cli(`raw ${message.id} --attachment 0 --output ${output}`)
+  expect(done).toMatchObject({ code: exitCodes.done })
+  expect((await readFile(output)).equals(content)).toBe(true)
+})
+
 test('a message is sent, waited for, listed and read; its bytes and attachment come back', async () => {
   const channel = await running.connect('margaret', { accountId: 'mail' })
   const folder = await scratchFolder()
