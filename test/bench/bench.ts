@@ -9,6 +9,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   cold: async () => (await import('./cold.ts')).cold,
   fetch: async () => (await import('./fetch.ts')).fetching,
   send: async () => (await import('./send.ts')).sending,
+  simulate: async () => (await import('./simulate.ts')).simulating,
 }
 
 const { values, positionals } = parseArgs({

@@ -14,14 +14,19 @@ export function openMemoryTable(): Table {
     { index: indexes.due, pk: keyNames.duePartition, sk: keyNames.dueSort },
   ]
 
+  /** What was read in order and has not changed since: a page of a large partition must not sort all of it again. */
+  const sorted = new WeakMap<Set<Row>, Row[]>()
+
   const find = ({ pk, sk }: Key) => partitions.get(pk)?.get(sk)
 
   function store(key: Key, row: Row | undefined): void {
     const old = find(key)
     for (const { index, pk, sk } of places) {
-      if (old) index.get(String(old[pk]))?.delete(old)
+      const oldRows = old && index.get(String(old[pk]))
+      if (old && oldRows?.delete(old)) sorted.delete(oldRows)
       if (row && typeof row[pk] === 'string' && typeof row[sk] === 'string') {
         const rows = index.get(row[pk]) ?? new Set()
+        sorted.delete(rows)
         index.set(row[pk], rows.add(row))
       }
     }
@@ -33,6 +38,13 @@ export function openMemoryTable(): Table {
 
   const inOrder = (rows: Iterable<Row>, by: string) =>
     [...rows].sort((a, b) => compare(String(a[by]), String(b[by])))
+
+  function indexInOrder(rows: Set<Row> | undefined, by: string): Row[] {
+    if (!rows) return []
+    const known = sorted.get(rows) ?? inOrder(rows, by)
+    sorted.set(rows, known)
+    return known
+  }
 
   return {
     async get(key) {
@@ -72,7 +84,7 @@ export function openMemoryTable(): Table {
 
     async listing(pk, { prefix = '', after, before, limit, descending = false }) {
       const place = (row: Row) => String(row[keyNames.listingSort])
-      const rows = inOrder(indexes.listing.get(pk) ?? [], keyNames.listingSort)
+      const rows = indexInOrder(indexes.listing.get(pk), keyNames.listingSort)
         .filter(row => place(row).startsWith(prefix))
         .filter(row => before === undefined || compare(place(row), before) <= 0)
       if (descending) rows.reverse()
@@ -93,7 +105,7 @@ export function openMemoryTable(): Table {
     },
 
     async due(pk, untilSk, limit) {
-      return inOrder(indexes.due.get(pk) ?? [], keyNames.dueSort)
+      return indexInOrder(indexes.due.get(pk), keyNames.dueSort)
         .filter(row => compare(String(row[keyNames.dueSort]), untilSk) <= 0)
         .slice(0, limit)
         .map(({ pk, sk }) => ({ pk, sk }))
