@@ -38,7 +38,11 @@ function signatureAtAws(
   const received: Record<string, string> = { ...headers, ...shown, host: url.host }
   const names = signedNames.split(';')
   expect(names).toEqual(expect.arrayContaining(['host', 'x-amz-date']))
-  const query = [...url.searchParams].map(([name, value]) => `${encoded(name)}=${encoded(value)}`).sort()
+  // By name alone: sorted as whole pairs, `,=` would come behind `, =`, whose next character is less than `=`.
+  const query = [...url.searchParams]
+    .map(([name, value]) => [encoded(name), encoded(value)] as const)
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .map(pair => pair.join('='))
   const path = url.pathname.split('/').map(encoded).join('/')
   const canonical = [
     method,
