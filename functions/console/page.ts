@@ -54,7 +54,11 @@ function attribute(text: string): string {
   return text.replace(/[&<>"']/g, character => `&#${character.charCodeAt(0)};`)
 }
 
-/** @param connectTo origins, besides its own, that the page may call */
+/**
+ * Pictures may come from anywhere by https: a reader may ask for those of a mail. The frame that shows a mail has a
+ * stricter policy of its own until then (infra/console/formatted.js).
+ * @param connectTo origins, besides its own, that the page may call
+ */
 export function pageHeaders(
   contentType = 'application/octet-stream',
   connectTo: string[] = [],
@@ -66,6 +70,6 @@ export function pageHeaders(
     'referrer-policy': 'no-referrer',
     'x-content-type-options': 'nosniff',
     'x-frame-options': 'DENY',
-    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src ${connect}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
+    'content-security-policy': `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; connect-src ${connect}; form-action 'self'; frame-ancestors 'none'; base-uri 'none'`,
   }
 }

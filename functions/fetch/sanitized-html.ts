@@ -1,6 +1,7 @@
 /**
  * HTML that a page may show, by sanitize-html: only what is named here stays. Nothing in it runs, is sent or is
- * loaded from elsewhere: a remote picture tells the sender who reads when and where. The raw HTML stands beside it.
+ * loaded from elsewhere: a remote picture tells the sender who reads when and where. Its https: address is kept as
+ * `data-remote-src`, which loads nothing: a page that asks its reader may make a `src` of it. The raw HTML stands beside it.
  */
 
 import sanitize from 'sanitize-html'
@@ -8,6 +9,8 @@ import { isTooDeep } from './html-depth.ts'
 
 /** Longer HTML is kept as it came, and not made safe: it takes seconds, and no mail that a person wrote is. */
 const lengthLimit = 2_000_000
+
+const remoteSource = 'data-remote-src'
 
 const layout = ['align', 'valign', 'bgcolor', 'color', 'width', 'height', 'border', 'dir', 'lang', 'title']
 
@@ -22,7 +25,7 @@ const rules: sanitize.IOptions = {
   allowedAttributes: {
     '*': layout,
     a: ['href', 'rel', 'target'],
-    img: ['src', 'alt'],
+    img: ['src', 'alt', remoteSource],
     font: ['face', 'size'],
     ol: ['start', 'type'],
     table: ['cellpadding', 'cellspacing'],
@@ -55,10 +58,11 @@ const rules: sanitize.IOptions = {
         ? { ...attribs, href, rel: 'noopener noreferrer nofollow', target: '_blank' }
         : {},
     }),
-    img: (tagName, { src = '', alt = '', ...attribs }) => ({
-      tagName,
-      attribs: /^\s*cid:/i.test(src) ? { ...attribs, src: src.trim(), alt } : { ...attribs, alt },
-    }),
+    img: (tagName, { src = '', alt = '', ...others }) => {
+      // What is named so by the mail itself is not ours.
+      const { [remoteSource]: _, ...attribs } = others
+      return { tagName, attribs: { ...attribs, ...sourceOf(src.trim()), alt } }
+    },
   },
 }
 
@@ -66,6 +70,12 @@ const rules: sanitize.IOptions = {
 export function sanitizedHtml(html: string): string | null {
   if (html.length > lengthLimit || isTooDeep(html)) return null
   return sanitize(html, rules)
+}
+
+/** Picture addresses that need a path of ours or another scheme than https: are left out. */
+function sourceOf(src: string): Record<string, string> {
+  if (/^cid:/i.test(src)) return { src }
+  return /^https:\/\//i.test(src) && URL.canParse(src) ? { [remoteSource]: new URL(src).href } : {}
 }
 
 /** A relative link of a mail leads into the page that shows it. */

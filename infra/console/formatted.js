@@ -1,14 +1,19 @@
-/** Shows a mail as its sender laid it out, shut into a frame: nothing in it runs, is sent, or is loaded from elsewhere. */
+/**
+ * Shows a mail as its sender laid it out, shut into a frame: nothing in it runs or is sent, and nothing is loaded from
+ * elsewhere unless the reader asks for its pictures, which tells their servers that it is read.
+ */
 
 import { element } from './elements.js'
 
 /** More or larger pictures than these are left out; the original has them. */
 const pictureLimit = 30
 const pictureBytes = 2_000_000
+const remote = 'img[data-remote-src]'
 
 /**
- * The HTML is the API's `htmlSanitized`, already without scripts, styles and remote pictures. The frame has no
- * origin and no scripts all the same, and inherits this page's content security policy.
+ * The HTML is the API's `htmlSanitized`, already without scripts and styles, its remote pictures named by
+ * `data-remote-src`. The frame has no origin and no scripts all the same, and a policy of its own, stricter than this
+ * page's, which it inherits as well.
  * @param {any} message
  * @param {{ readPicture(path: string, contentType: string): Promise<string> }} options answers a data: URL
  */
@@ -20,14 +25,30 @@ export function formattedMail(message, { readPicture }) {
     sandbox: 'allow-popups allow-popups-to-escape-sandbox',
     referrerpolicy: 'no-referrer',
   })
-  withPictures(message, readPicture).then(html => {
-    frame.srcdoc = html
+  const more = element('p', { class: 'quiet remote-pictures', hidden: true })
+  prepare(message, readPicture).then(({ parsed, hasRemotePictures }) => {
+    frame.srcdoc = framed(parsed, { withRemotePictures: false })
+    if (!hasRemotePictures) return
+    more.hidden = false
+    more.append(
+      'Its pictures lie on other servers, which learn that it is read once they are loaded. ',
+      element('button', {
+        type: 'button',
+        text: 'Load pictures',
+        onclick() {
+          frame.srcdoc = framed(parsed, { withRemotePictures: true })
+          more.textContent = 'Pictures are loaded from other servers.'
+          // The button that had the focus is gone.
+          frame.focus()
+        },
+      }),
+    )
   })
-  return frame
+  return element('div', { children: [more, frame] })
 }
 
 /** @param {any} message @param {(path: string, contentType: string) => Promise<string>} readPicture */
-async function withPictures({ id, htmlSanitized, attachments }, readPicture) {
+async function prepare({ id, htmlSanitized, attachments }, readPicture) {
   const parsed = new DOMParser().parseFromString(htmlSanitized, 'text/html')
   const pictures = [...parsed.querySelectorAll('img[src^="cid:"]')].slice(0, pictureLimit)
   await Promise.all(
@@ -41,11 +62,27 @@ async function withPictures({ id, htmlSanitized, attachments }, readPicture) {
       if (url) picture.setAttribute('src', url)
     }),
   )
-  const style = parsed.createElement('link')
+  return { parsed, hasRemotePictures: parsed.querySelector(remote) !== null }
+}
+
+/** The mail as a page of its own. @param {Document} parsed @param {{ withRemotePictures: boolean }} options */
+function framed(parsed, { withRemotePictures }) {
+  const page = /** @type {Document} */ (parsed.cloneNode(true))
+  if (withRemotePictures)
+    for (const picture of page.querySelectorAll(remote))
+      picture.setAttribute('src', picture.getAttribute('data-remote-src') ?? '')
+  const policy = page.createElement('meta')
+  policy.httpEquiv = 'Content-Security-Policy'
+  policy.content = `default-src 'none'; style-src ${location.origin}; img-src data:${withRemotePictures ? ' https:' : ''}`
+  const referrer = page.createElement('meta')
+  referrer.name = 'referrer'
+  referrer.content = 'no-referrer'
+  const style = page.createElement('link')
   style.rel = 'stylesheet'
   style.href = new URL('formatted.css', document.baseURI).href
-  parsed.head.append(style)
-  return `<!doctype html>${parsed.documentElement.outerHTML}`
+  // A policy holds for what comes after it.
+  page.head.prepend(policy, referrer, style)
+  return `<!doctype html>${page.documentElement.outerHTML}`
 }
 
 /** @param {string | null} contentId with or without its angle brackets */

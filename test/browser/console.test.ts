@@ -3,6 +3,7 @@ import { gzipSync } from 'node:zlib'
 import type { Page } from 'playwright-core'
 import { expect, test as plainTest } from 'vitest'
 import type { Json } from '../../infra/local/as-app.ts'
+import { lookAt, picture } from './look.ts'
 import { connect, hasBrowser, signIn, useRunningConsole } from './running-console.ts'
 
 const test = plainTest.skipIf(!hasBrowser)
@@ -212,8 +213,11 @@ test('a formatted mail is shut in: no script runs, nothing is loaded, nothing re
   const mail = page.frameLocator('iframe.formatted')
   await mail.getByRole('heading', { name: 'Spring offer' }).waitFor()
   // What the sender laid out is there; what could act is not.
-  expect(await mail.locator('script, style, form, input, iframe, object, meta[http-equiv]').count()).toBe(0)
+  expect(
+    await mail.locator('script, style, form, input, iframe, object, meta[http-equiv="refresh" i]').count(),
+  ).toBe(0)
   expect(await mail.locator('[onclick], [onerror], [style], img[src^="http"]').count()).toBe(0)
+  expect(await mail.locator('img[data-remote-src="https://evil.example/pixel.gif"]').count()).toBe(1)
   expect(await mail.getByRole('link', { name: 'Shop' }).getAttribute('rel')).toContain('noopener')
   expect(await page.evaluate('window.ranInTheConsole')).toBeUndefined()
   expect(await page.title()).toMatch(/Postroom$/)
@@ -222,6 +226,37 @@ test('a formatted mail is shut in: no script runs, nothing is loaded, nothing re
   expect(box?.width).toBeLessThan(800)
   await page.screenshot({ path: new URL('console-formatted.png', pictures).pathname })
 })
+
+test('pictures on other servers are loaded once the reader asks, and tell those servers no more than that', async () => {
+  const page = await running.open('pictures')
+  const asked: Record<string, string>[] = []
+  await page.route('https://pictures.example/**', async route => {
+    asked.push({ url: route.request().url(), ...(await route.request().allHeaders()) })
+    await route.fulfill({ contentType: 'image/svg+xml', body: drawing })
+  })
+  await connect(page, { person: 'Grace Hopper' })
+  const html = '<h1>Offer</h1><img src="https://pictures.example/offer.svg" alt="Crates">'
+  const mail = { from: customer, subject: 'With pictures', text: 'Offer', html }
+  await running.sandbox('/personas/grace/deliver', mail)
+  await page.getByRole('button', { name: 'Fetch now' }).click()
+  await row(page, 'With pictures').click()
+  await page.getByRole('button', { name: 'Show formatted' }).click()
+  const frame = page.frameLocator('iframe.formatted')
+  await frame.getByRole('heading', { name: 'Offer' }).waitFor()
+  const width = () => frame.getByAltText('Crates').evaluate(img => Reflect.get(img, 'naturalWidth'))
+  expect(await width()).toBe(0)
+  expect(asked).toEqual([])
+  await lookAt(page, 'formatted')
+  await page.getByRole('button', { name: 'Load pictures' }).click()
+  await expect.poll(width).toBe(40)
+  expect(asked).toMatchObject([{ url: 'https://pictures.example/offer.svg' }])
+  expect(asked[0]).not.toHaveProperty('referer')
+  expect(asked[0]).not.toHaveProperty('cookie')
+  await picture(page, 'formatted-with-pictures')
+})
+
+const drawing =
+  '<svg xmlns="http://www.w3.org/2000/svg" width="40" height="30"><rect width="40" height="30" fill="teal"/></svg>'
 
 const hostileHtml = `<html><head><title>Gone</title><style>body{position:fixed;inset:0;background:url(https://evil.example/s)}</style>
 <meta http-equiv="refresh" content="0;url=https://evil.example/"></head><body onload="parent.ranInTheConsole=1">

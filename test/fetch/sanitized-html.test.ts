@@ -18,11 +18,8 @@ test.each([
   ['a handler', '<img src="cid:1" onerror="alert(1)"><p onclick=x>a', '<img src="cid:1" alt="" /><p>a</p>'],
   ['a form', '<form action="http://x"><input name=p><button>go</button></form>', 'go'],
   ['a frame', '<iframe src="http://x"></iframe><object data=x></object><embed src=x>a', 'a'],
-  [
-    'a remote picture',
-    '<img src="https://t.example/pixel.gif" alt="cat" width="5">',
-    '<img width="5" alt="cat" />',
-  ],
+  ['a picture without TLS', '<img src="http://t.example/pixel.gif" alt="cat">', '<img alt="cat" />'],
+  ['an address named as ours is', '<img data-remote-src="http://t.example/x.gif">', '<img alt="" />'],
   ['a picture without a scheme', '<img src="//t.example/x.gif">', '<img alt="" />'],
   ['a picture of data', '<img src="data:image/svg+xml,<svg onload=alert(1)>">', '<img alt="" />'],
   [
@@ -44,6 +41,12 @@ test.each([
   ['a comment for Outlook', '<!--[if mso]><script>x</script><![endif]-->a', 'a'],
 ])('%s goes', (_what, hostile, safe) => {
   expect(sanitizedHtml(hostile)).toBe(safe)
+})
+
+test('a remote picture is named, and not loaded', () => {
+  expect(
+    sanitizedHtml('<img src=" https://t.example/a b.gif" alt="cat" width="5" data-remote-src="x">'),
+  ).toBe('<img width="5" data-remote-src="https://t.example/a%20b.gif" alt="cat" />')
 })
 
 test('a tag hidden within a tag does not come out of it', () => {
