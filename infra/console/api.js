@@ -34,12 +34,12 @@ export class NoAnswer extends Error {}
  */
 
 /**
- * @param {{ credential(): string, canSignIn: boolean, onTrouble(sentence: string | null): void }} options
- *   `credential` is the key or token; `canSignIn` where there is a way to another;
+ * @param {{ credential(): string, onSignedOut: (() => void) | null, onTrouble(sentence: string | null): void }} options
+ *   `credential` is the key or token; `onSignedOut` hears that it holds no longer, null where there is no way to another;
  *   `onTrouble` hears what keeps Postroom from answering, and null once it answers again
  * @returns {Api}
  */
-export function openApi({ credential, canSignIn, onTrouble }) {
+export function openApi({ credential, onSignedOut, onTrouble }) {
   /** @param {string} path @param {RequestInit} request @param {number} [withinMs] for all of the answer */
   async function request(path, { headers, ...rest }, withinMs = timeoutMs) {
     /** @type {Response} */
@@ -55,7 +55,8 @@ export function openApi({ credential, canSignIn, onTrouble }) {
       onTrouble('Postroom does not answer. The console goes on trying.')
       throw new NoAnswer('Postroom does not answer.', { cause })
     }
-    onTrouble(troubleOf(response.status, canSignIn))
+    onTrouble(troubleOf(response.status, onSignedOut !== null))
+    if (response.status === 401) onSignedOut?.()
     if (response.ok) return response
     throw new ApiError(response.status, await response.json().catch(() => ({})))
   }
@@ -98,7 +99,8 @@ export function openApi({ credential, canSignIn, onTrouble }) {
 
 /** @param {number} status @param {boolean} canSignIn */
 function troubleOf(status, canSignIn) {
-  if (status === 401 && canSignIn) return 'Your sign-in has ended. Sign out, then sign in again.'
+  if (status === 401 && canSignIn)
+    return 'Your sign-in has ended. Sign in again: what you have written is kept.'
   if (status === 401) return 'Postroom has another key now. Please reload this page.'
   return status >= 500 ? `Postroom answers with an error (${status}). The console goes on trying.` : null
 }

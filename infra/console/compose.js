@@ -5,25 +5,19 @@ import { byId, element } from './elements.js'
 import { toast } from './toast.js'
 import { addressesText, replySubject, ruleSentence } from './wording.js'
 
-/**
- * @typedef {object} Draft
- * @property {string} key the Idempotency-Key: one per composed message, kept over every attempt to send it
- * @property {string} to
- * @property {string} subject
- * @property {string} text
- * @property {string | null} inReplyTo
- */
+/** @typedef {import('./drafts.js').Draft} Draft */
 
 const fields = ['to', 'subject', 'text']
 
-/** @param {{ api: import('./api.js').Api, onAccepted(message: any): void }} options */
-export function openCompose({ api, onAccepted }) {
+/**
+ * @param {{ api: import('./api.js').Api, drafts: ReturnType<typeof import('./drafts.js').openDrafts>, onAccepted(message: any): void }} options
+ *   closing the form loses no draft
+ */
+export function openCompose({ api, drafts, onAccepted }) {
   const dialog = byId('compose')
   const form = byId('compose-form')
   const send = byId('compose-send')
   const anew = byId('compose-anew')
-  /** @type {Map<string, Draft>} By what they answer: closing the form loses nothing. */
-  const drafts = new Map()
   /** @type {{ channel: any, place: string, draft: Draft } | null} */
   let open = null
   /** @type {Set<Draft>} */

@@ -6,6 +6,7 @@ import { showChannel, showChannels } from './channels.js'
 import { openCompose } from './compose.js'
 import { openConnect } from './connect.js'
 import { showConversation } from './conversation.js'
+import { openDrafts } from './drafts.js'
 import { byId } from './elements.js'
 import { openEvents } from './events.js'
 import { openMailbox } from './mailbox.js'
@@ -36,7 +37,7 @@ const session = await openSession()
 
 const api = openApi({
   credential: session.token,
-  canSignIn: session.leave !== null,
+  onSignedOut: session.renew && offerSignIn,
   onTrouble(sentence) {
     const isOver = sentence === null && byId('outage').textContent !== ''
     byId('outage').textContent = sentence ?? ''
@@ -44,7 +45,7 @@ const api = openApi({
   },
 })
 const account = openAccount({ only: session.accountId, onShow: showAccount })
-const compose = openCompose({ api, onAccepted })
+const compose = openCompose({ api, drafts: openDrafts(session.person), onAccepted })
 const connect = openConnect({
   api,
   accountId: () => account.typed(),
@@ -74,10 +75,17 @@ const refreshWebhooks = oneAtATime(webhooks.refresh)
 
 async function openSession() {
   const signIn = setting('postroom-sign-in')
-  if (signIn === '') return { token: () => setting('postroom-key'), accountId: null, leave: null }
+  if (signIn === '')
+    return { token: () => setting('postroom-key'), accountId: null, person: '', leave: null, renew: null }
   // Only where it is needed: on one machine its library is not there.
   const { signedIn } = await import('./sign-in.js')
   return signedIn(JSON.parse(signIn))
+}
+
+/** The token has ended: there is nothing to sign out of. */
+function offerSignIn() {
+  byId('sign-out').hidden = true
+  byId('sign-in-again').hidden = false
 }
 
 /** @param {string} name of a `meta` element, filled in by the server */
@@ -271,6 +279,7 @@ byId('older').addEventListener('click', async () => {
 
 byId('sign-out').hidden = session.leave === null
 if (session.leave) byId('sign-out').addEventListener('click', session.leave)
+if (session.renew) byId('sign-in-again').addEventListener('click', session.renew)
 const sandbox = setting('postroom-sandbox')
 byId('sandbox').hidden = sandbox === ''
 if (sandbox !== '') byId('sandbox').href = sandbox

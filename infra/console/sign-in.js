@@ -14,19 +14,26 @@ const begunKey = 'postroom.sign-in'
 
 /**
  * @param {Settings} settings
- * @returns {Promise<{ token(): string, accountId: string | null, leave(): void }>} once somebody is signed in;
- *   `accountId` is the only account of the token, null where it is an operator's
+ * @returns {Promise<{ token(): string, accountId: string | null, person: string, leave(): void, renew(): void }>} once
+ *   somebody is signed in; `accountId` is the only account of the token, null where it is an operator's; `leave` forgets
+ *   everything, `renew` asks the issuer for another token and comes back to where the person is
  */
 export async function signedIn(settings) {
   const trouble = await finish(settings).catch(sentenceOf)
   const token = sessionStorage.getItem(tokenKey)
   if (!token) return ask(settings, trouble ?? '')
+  const claims = claimsOf(token)
   return {
     token: () => token,
-    accountId: accountOf(claimsOf(token), settings),
+    accountId: accountOf(claims, settings),
+    person: String(claims.sub ?? ''),
     leave() {
-      sessionStorage.removeItem(tokenKey)
+      sessionStorage.clear()
       location.reload()
+    },
+    renew() {
+      sessionStorage.removeItem(tokenKey)
+      start(settings)
     },
   }
 }

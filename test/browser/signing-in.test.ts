@@ -72,12 +72,43 @@ test('a sign-in that is called off says so, and can be begun again', async () =>
   await signIn(page, operator)
 })
 
-test('signing out forgets the token', async () => {
+test('signing out forgets the token and what was written', async () => {
   const page = await running.visit()
   await signIn(page, operator)
+  await page.evaluate("sessionStorage.setItem('postroom.drafts', '{}')")
   await page.getByRole('button', { name: 'Sign out' }).click()
   await signInButton(page).waitFor()
   expect(await page.evaluate('sessionStorage.length')).toBe(0)
+})
+
+test('a sign-in that ends takes nothing away that was written, and leads back to the same page', async () => {
+  const page = await running.visit()
+  await signIn(page, operator)
+  await page.getByLabel('Account id').fill('drafting')
+  await page.getByRole('button', { name: 'Show', exact: true }).click()
+  await connect(page, { person: 'Ada Lovelace' })
+  const before = page.url()
+  await page.getByRole('button', { name: 'Write' }).click()
+  await lookAt(page, 'compose')
+  await page.getByLabel('Subject').fill('Half an offer')
+  await page.getByLabel('Text').fill('Ten crates, and')
+  const document = {
+    status: 401,
+    contentType: 'application/problem+json',
+    body: '{"title":"The token ended."}',
+  }
+  await page.route('**/v1/**', route => route.fulfill(document))
+  await page.getByRole('button', { name: 'Send', exact: true }).click()
+  await page.getByText('Your sign-in has ended.').waitFor()
+  await page.getByRole('button', { name: 'Close' }).click()
+  await picture(page, 'sign-in-again')
+  await page.unroute('**/v1/**')
+  await page.getByRole('button', { name: 'Sign in again' }).click()
+  await page.getByRole('button', { name: 'Sign out' }).waitFor()
+  await expect.poll(() => page.url()).toBe(before)
+  await page.getByRole('button', { name: 'Write' }).click()
+  expect(await page.getByLabel('Subject').inputValue()).toBe('Half an offer')
+  expect(await page.getByLabel('Text').inputValue()).toBe('Ten crates, and')
 })
 
 test('the page’s policy names what it may call: its own origin, the token endpoint and where large files lie', async () => {
