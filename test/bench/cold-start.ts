@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
+import { createServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
@@ -23,7 +23,7 @@ export interface ColdFunction {
   event: object
 }
 
-const http = (path: string) => ({
+const http = (path: string, more: object = {}) => ({
   version: '2.0',
   rawPath: path,
   rawQueryString: '',
@@ -32,14 +32,16 @@ const http = (path: string) => ({
     http: { method: 'GET', path, sourceIp: '192.0.2.1' },
     authorizer: { iam: { userArn: 'arn:x' } },
   },
+  ...more,
 })
+const ticket = 'cs_aaaaaaaaaaaaaaaaaaaaaaaaaa.none'
 const queued = (body: object) => ({
   Records: [{ messageId: '1', receiptHandle: '1', body: JSON.stringify(body), attributes: {} }],
 })
 
 /** Each finds nothing: a cold start is loading, building and the first call, not the work. */
 const events: Record<string, object> = {
-  Connect: http('/connect/cs_aaaaaaaaaaaaaaaaaaaaaaaaaa.none'),
+  Connect: http(`/connect/${ticket}`, { routeKey: 'GET /connect/{ticket}', pathParameters: { ticket } }),
   Api: http('/v1/channels/ch_aaaaaaaaaaaaaaaaaaaaaaaaaa'),
   Send: queued({ channelId: 'ch_aaaaaaaaaaaaaaaaaaaaaaaaaa' }),
   Fetch: queued({ channelIds: ['ch_aaaaaaaaaaaaaaaaaaaaaaaaaa'], intervals: [5] }),
@@ -111,13 +113,25 @@ const received = (text: string) => ({
   MD5OfMessageBody: createHash('md5').update(JSON.parse(text).MessageBody).digest('hex'),
 })
 
-/** Stands in for all of AWS, and knows nothing: every read finds an empty table, every write is done. */
-export async function startEmptyCloud(): Promise<{ url: string; close(): void }> {
+export interface EmptyCloud {
+  url: string
+  /** Requests so far. */
+  calls(): number
+  close(): void
+}
+
+/**
+ * Stands in for all of AWS, and knows nothing: every read finds an empty table, every write is done. By TLS, as AWS is
+ * called: Node's module for plain HTTP alone would cost each start as much as 40 ms.
+ */
+export async function startEmptyCloud(certificate: { key: string; cert: string }): Promise<EmptyCloud> {
   const answers: Record<string, object> = {
     Query: { Items: [], Count: 0 },
     BatchGetItem: { Responses: {}, UnprocessedKeys: {} },
   }
-  const server = createServer((request, response) => {
+  let calls = 0
+  const server = createServer(certificate, (request, response) => {
+    calls++
     const operation =
       String(request.headers['x-amz-target'] ?? '')
         .split('.')
@@ -135,7 +149,8 @@ export async function startEmptyCloud(): Promise<{ url: string; close(): void }>
   })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    calls: () => calls,
     close: () => server.close(),
   }
 }

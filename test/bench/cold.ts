@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { bundle } from '../../infra/bundle.ts'
+import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import {
   type ColdFunction,
   type ColdStart,
@@ -37,11 +38,16 @@ export const cold: Benchmark = {
 
   async run(progress, scale) {
     const rounds = Math.max(fewestRounds, Math.round(usualRounds * scale))
-    const cloud = await startEmptyCloud()
     const floors = await mkdtemp(join(tmpdir(), 'postroom-cold-'))
+    const certificate = await localhostCertificate(join(floors, 'certificate'))
+    const cloud = await startEmptyCloud(certificate)
     try {
       progress('bundling')
-      const deployed = await deployedFunctions(cloud.url)
+      const trusting = { NODE_EXTRA_CA_CERTS: certificate.certFile }
+      const deployed = (await deployedFunctions(cloud.url)).map(one => ({
+        ...one,
+        environment: { ...one.environment, ...trusting },
+      }))
       const [{ environment = {} } = {}] = deployed
       const floor = (name: string): ColdFunction => ({
         name,
@@ -58,7 +64,10 @@ export const cold: Benchmark = {
         progress(`round ${round + 1} of ${rounds}: ${all.length} cold starts`)
         // The other way round each time, so that none is always behind the same neighbour.
         for (const one of round % 2 === 0 ? all : all.toReversed()) {
+          const before = cloud.calls()
           starts.get(one.name)?.push(await startCold(join(floors, 'process.mjs'), one))
+          if (one.name !== 'empty' && cloud.calls() === before)
+            throw new Error(`${one.name} answered without a call to AWS: its event is no first call`)
         }
       }
       return await figuresOf(all, starts)
