@@ -12,6 +12,7 @@ import {
   startQueueSources,
   startSchedules,
 } from './deployment.ts'
+import type { Boot, FunctionDefinition } from './execution-environment.ts'
 import type { FunctionPool } from './function-pool.ts'
 import type { Endpoints } from './functions.ts'
 import { createGate, type Use } from './gate.ts'
@@ -53,6 +54,8 @@ export interface CloudOptions {
   log(line: object): void
   /** Epoch milliseconds; the system's clock if absent. */
   now?(): number
+  /** What functions run in; worker threads if absent. */
+  boot?: Boot
   /** How long close() waits for running invocations; 5 seconds if absent. */
   closingGraceMs?: number
 }
@@ -73,6 +76,8 @@ export interface Cloud {
   invoke(functionId: string, event: unknown): Promise<unknown>
   /** Ends the function's threads at once, whatever they are doing; the next call boots a fresh one. */
   kill(functionId: string): Promise<void>
+  /** What each function runs, and what it is told. */
+  functions: FunctionDefinition[]
   /** What the template lets each function do. */
   policies: FunctionPolicy[]
   /** What the functions have asked of the engines since the start: one example of each kind of call. */
@@ -129,7 +134,7 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
   gate.enforce(policies)
   const endpoints = { aws: aws.endpoint, dynamodb: dynamodb.endpoint, kms: kms.endpoint }
   const surroundings = { assembly, endpoints, overrides: options.environment }
-  const pools = deployFunctions(resources, { surroundings, log })
+  const pools = deployFunctions(resources, { surroundings, log, boot: options.boot })
 
   http.answerWith(
     createHttpApi({
@@ -163,6 +168,7 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
     endpoints,
     ports: { aws: aws.port, dynamodb: dynamodb.port, kms: kms.port },
     outputs: outputsOf(assembly, resolve),
+    functions: [...pools.values()].map(({ definition }) => definition),
     policies: [...policies.values()],
     uses: gate.uses,
     invoke: async (functionId, event) => findByPrefix(pools, functionId).invoke(event),

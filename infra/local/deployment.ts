@@ -1,6 +1,6 @@
 /** Makes of a template's resources what they stand for: tables, queues, functions, and what connects them. */
 
-import { createPool, type FunctionPool } from './function-pool.ts'
+import { createPool, type FunctionPool, type PoolOptions } from './function-pool.ts'
 import { defineFunction, type FunctionSurroundings } from './functions.ts'
 import type { Route } from './http-routes.ts'
 import { isObject, listOf, numberOf, objectOf, textOf } from './json-shape.ts'
@@ -59,15 +59,15 @@ export async function deployStores(
   }
 }
 
-/** @returns a pool per function, none of them with a thread yet */
+/** @returns a pool per function, none of them with an environment yet */
 export function deployFunctions(
   resources: PlacedResource[],
-  { surroundings, log }: { surroundings: FunctionSurroundings; log: Log },
+  { surroundings, ...options }: { surroundings: FunctionSurroundings } & PoolOptions,
 ): Map<string, FunctionPool> {
   const pools = new Map<string, FunctionPool>()
   for (const resource of ofType(resources, 'AWS::Lambda::Function')) {
     const definition = defineFunction(resource, resource.identity, surroundings)
-    if (definition) pools.set(resource.logicalId, createPool(definition, log))
+    if (definition) pools.set(resource.logicalId, createPool(definition, options))
   }
   return pools
 }

@@ -1,4 +1,4 @@
-/** One execution environment: a worker thread that has loaded one function and takes one event at a time. */
+/** One execution environment, which has loaded one function and takes one event at a time: here, a worker thread. */
 
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
@@ -21,25 +21,25 @@ export interface FunctionDefinition {
 }
 
 export interface ExecutionEnvironment {
-  /** False once the thread has ended or is ending: it takes no further event. */
+  /** False once it has ended or is ending: it takes no further event. */
   isUsable(): boolean
   /**
    * @param payload the event as JSON
    * @returns the result as JSON
-   * @throws FunctionError if the handler threw, the time-out passed, or the thread ended
+   * @throws FunctionError if the handler threw, the time-out passed, or the environment ended
    */
   invoke(invocation: { requestId: string; payload: string }): Promise<string>
-  /** Ends the thread at once, whatever it is doing; a running invocation is rejected. */
+  /** Ends it at once, whatever it is doing; a running invocation is rejected. */
   terminate(): Promise<void>
 }
 
-/** Lambda gives the code outside the handler 10 seconds, which do not count against the function's time-out. */
-const bootTimeoutMs = 10_000
+/** Makes an environment for a function; what the function writes goes to the log line by line. */
+export type Boot = (definition: FunctionDefinition, log: (line: object) => void) => ExecutionEnvironment
 
-export function bootEnvironment(
-  definition: FunctionDefinition,
-  log: (line: object) => void,
-): ExecutionEnvironment {
+/** Lambda gives the code outside the handler 10 seconds, which do not count against the function's time-out. */
+export const bootTimeoutMs = 10_000
+
+export const bootThread: Boot = (definition, log) => {
   const workerData: WorkerData = {
     file: definition.file,
     exportName: definition.exportName,
@@ -118,7 +118,7 @@ export function bootEnvironment(
 }
 
 /** Ends the environment if the promise takes too long: what is still running in it must not meet the next event. */
-async function withTimeout<T>(
+export async function withTimeout<T>(
   promise: Promise<T>,
   timeoutMs: number,
   end: (error: FunctionError) => Promise<void>,
@@ -135,7 +135,7 @@ async function withTimeout<T>(
 }
 
 /** Functions log JSON lines; anything else is passed on as text. */
-function forwardLines(stream: Readable, write: (line: object) => void): void {
+export function forwardLines(stream: Readable, write: (line: object) => void): void {
   createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', line => {
     const record = parseJson(line)
     write(isObject(record) ? { record } : { message: line })

@@ -7,7 +7,8 @@
 
 import { randomUUID } from 'node:crypto'
 import {
-  bootEnvironment,
+  type Boot,
+  bootThread,
   type ExecutionEnvironment,
   type FunctionDefinition,
 } from './execution-environment.ts'
@@ -30,7 +31,16 @@ export interface FunctionPool {
   whenIdle(): Promise<void>
 }
 
-export function createPool(definition: FunctionDefinition, log: (line: object) => void): FunctionPool {
+export interface PoolOptions {
+  log(line: object): void
+  /** Worker threads if absent. */
+  boot?: Boot
+}
+
+export function createPool(
+  definition: FunctionDefinition,
+  { log, boot = bootThread }: PoolOptions,
+): FunctionPool {
   const environments = new Set<ExecutionEnvironment>()
   const idle: { environment: ExecutionEnvironment; retirement: NodeJS.Timeout }[] = []
   const waiting: (() => void)[] = []
@@ -47,7 +57,7 @@ export function createPool(definition: FunctionDefinition, log: (line: object) =
         if (free.environment.isUsable()) return free.environment
         environments.delete(free.environment)
       } else if (environments.size < maxEnvironments) {
-        const environment = bootEnvironment(definition, log)
+        const environment = boot(definition, log)
         environments.add(environment)
         return environment
       } else {

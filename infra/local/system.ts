@@ -7,6 +7,7 @@ import { localhostCertificate } from '../sandbox/certificate.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import { type Cloud, startCloud } from './cloud.ts'
 import { consolePages } from './console-pages.ts'
+import type { Boot } from './execution-environment.ts'
 import { freePort, requireFree } from './free-port.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 import { loopbackAddress } from './loopback.ts'
@@ -28,6 +29,8 @@ export interface SystemOptions {
   log(line: object): void
   /** Where the synthesized app is kept, if not with the data: tests share one. */
   assembly?: string
+  /** What functions run in; worker threads if absent. */
+  boot?: Boot
   /** Lifetime of the sandbox's access tokens, for tests of refreshing. */
   accessTokenSeconds?: number
 }
@@ -69,6 +72,7 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
       },
       pages: await consolePages({ apiKey, sandboxOrigin: sandbox?.origin ?? null, mailOrigin }),
       log: options.log,
+      boot: options.boot,
     })
     opened.unshift(cloud)
     await writePorts(folder, { http: port, sandbox: sandbox?.ports ?? ports.sandbox, engines: cloud.ports })

@@ -9,6 +9,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import { placeResources } from '../../infra/local/deployment.ts'
+import type { FunctionDefinition } from '../../infra/local/execution-environment.ts'
 import { defineFunction } from '../../infra/local/functions.ts'
 import { identify } from '../../infra/local/identities.ts'
 import { synthesize } from '../../infra/local/synthesize.ts'
@@ -22,6 +23,8 @@ export interface ColdFunction {
   environment: Record<string, string>
   event: object
 }
+
+export type DeployedFunction = FunctionDefinition & ColdFunction
 
 const http = (path: string, more: object = {}) => ({
   version: '2.0',
@@ -50,7 +53,7 @@ const events: Record<string, object> = {
 }
 
 /** @param url of what stands in for AWS */
-export async function deployedFunctions(url: string): Promise<ColdFunction[]> {
+export async function deployedFunctions(url: string): Promise<DeployedFunction[]> {
   const assembly = await readAssembly(await synthesize({ folder: assemblyFolder }))
   const identities = identify(assembly, { url: 'http://localhost', aws: url })
   const resources = placeResources(assembly, { identities, resolve: createResolve(assembly, identities) })
@@ -58,9 +61,9 @@ export async function deployedFunctions(url: string): Promise<ColdFunction[]> {
   return resources
     .filter(({ type }) => type === 'AWS::Lambda::Function')
     .flatMap(resource => defineFunction(resource, resource.identity, surroundings) ?? [])
-    .flatMap(({ name, file, environment }) => {
-      const event = events[name]
-      return event ? [{ name, file, environment, event }] : []
+    .flatMap(definition => {
+      const event = events[definition.name]
+      return event ? [{ ...definition, event }] : []
     })
 }
 
@@ -117,6 +120,8 @@ export interface EmptyCloud {
   url: string
   /** Requests so far. */
   calls(): number
+  /** Connections so far. */
+  connections(): number
   close(): void
 }
 
@@ -147,10 +152,20 @@ export async function startEmptyCloud(certificate: { key: string; cert: string }
       )
     })
   })
+  // Whoever comes back, however late, finds its connection as it was.
+  server.keepAliveTimeout = 0
+  let connections = 0
+  server.on('secureConnection', () => {
+    connections += 1
+  })
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
     calls: () => calls,
-    close: () => server.close(),
+    connections: () => connections,
+    close() {
+      server.close()
+      server.closeAllConnections()
+    },
   }
 }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll } from 'vitest'
 import type { Restored } from '../../functions/channel/restored.ts'
 import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
+import type { Boot } from '../../infra/local/execution-environment.ts'
 import { type System, startSystem } from '../../infra/local/system.ts'
 import { assemblyFolder, cacheFolder } from './cache.ts'
 
@@ -34,6 +35,8 @@ const apiKey = 'key-of-this-test-only'
 export function useRunningSystem(
   options: {
     accessTokenSeconds?: number
+    /** What functions run in; worker threads if absent. */
+    boot?: Boot
     /** Changes this system's own copy of the synthesized app before it starts. */
     changeAssembly?(folder: string): Promise<void>
   } = {},

@@ -3,8 +3,6 @@
  * and in the event that hands it to the app, and nowhere else.
  */
 
-import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
 import { GetObjectCommand, ListBucketsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
@@ -14,6 +12,7 @@ import { openSeal } from '../../functions/channel/seal.ts'
 import { openTable } from '../../functions/channel/table.ts'
 import type { ApiAnswer, Json } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
+import { issuedSecrets, leaks } from '../support/leaks.ts'
 import { useRunningSystem } from '../support/running-system.ts'
 
 const running = useRunningSystem()
@@ -33,31 +32,6 @@ function asText(value: unknown): string {
     part?.type === 'Buffer' || part instanceof Uint8Array
       ? Buffer.from(part.data ?? part).toString('base64')
       : part,
-  )
-}
-
-/** A secret as it is, and as URLs, JSON, base64 and hexadecimal digits would show it, wherever in a text it begins. */
-function spellings(secret: string): string[] {
-  const inner = [0, 1, 2].map(offset => {
-    const encoded = Buffer.concat([Buffer.alloc(offset), Buffer.from(secret)]).toString('base64')
-    // The letters at both ends depend on what stands beside the secret.
-    return encoded.slice(4, -4)
-  })
-  return [
-    secret,
-    encodeURIComponent(secret),
-    JSON.stringify(secret).slice(1, -1),
-    ...inner,
-    ...inner.map(text => text.replaceAll('+', '-').replaceAll('/', '_')),
-    Buffer.from(secret).toString('hex'),
-  ]
-}
-
-function leaks(secrets: Map<string, string>, places: Map<string, string>): string[] {
-  return [...secrets].flatMap(([what, secret]) =>
-    [...places]
-      .filter(([, text]) => spellings(secret).some(s => text.includes(s)))
-      .map(([place]) => `${what} in ${place}`),
   )
 }
 
@@ -87,18 +61,6 @@ async function objects(): Promise<Map<string, string>> {
     }
   }
   return found
-}
-
-/** Every code and token that the providers have issued, whatever became of it. */
-function issued(secrets: Map<string, string>): void {
-  const database = new DatabaseSync(join(running.folder, 'sandbox', 'tokens.sqlite'), { readOnly: true })
-  const rows = database
-    .prepare(
-      "SELECT model, id FROM issued WHERE model IN ('AuthorizationCode', 'RefreshToken', 'AccessToken')",
-    )
-    .all()
-  for (const [index, { model, id }] of rows.entries()) secrets.set(`${model} ${index}`, String(id))
-  database.close()
 }
 
 /** What the Secrets table holds, opened with its key: the tokens in use, and the verifier of a sign-in under way. */
@@ -201,14 +163,7 @@ test('I9: a whole run leaves no token, code, verifier or secret in logs, events,
     await call('GET', path)
   }
 
-  const secrets = new Map<string, string>()
-  const apps = running.system.sandbox?.apps
-  if (apps)
-    secrets
-      .set('Microsoft’s client secret', apps.microsoft.clientSecret)
-      .set('Google’s client secret', apps.google.clientSecret)
-  secrets.set('the API’s key', running.system.apiKey)
-  issued(secrets)
+  const secrets = issuedSecrets(running)
   await sealed(secrets, [{ id: halfway.id, accountId: 'acme' }])
   const kinds = new Set([...secrets.keys()].map(name => name.split(' ')[0]))
   expect([...kinds]).toEqual(
