@@ -1,6 +1,6 @@
 /**
- * Stands before the token endpoint: an OAuth app that the provider refuses (an expired client secret, say) is one
- * trouble of the operator's, and not a thousand broken mailboxes. While it lasts, nobody calls the endpoint but
+ * Stands before the token endpoint: an OAuth app that the provider refuses (an expired client secret, say), or that
+ * cannot prove itself (its KMS key is disabled), is one trouble of the operator's, and not a thousand broken mailboxes. While it lasts, nobody calls the endpoint but
  * one trial at a time, at growing intervals; the first trial that gets past the app's credentials ends it.
  * Mailboxes whose access token is still good go on meanwhile. A sign-in is always tried, since a person waits for it,
  * and its exchange of the code shows the same as a trial.
@@ -13,9 +13,15 @@ import { describeFault, type FaultCode, faults, PostroomError } from './faults.t
 import { errorForLog, log } from './log.ts'
 import { type Item, readItem, type Table } from './table.ts'
 
+const appFaults: readonly FaultCode[] = [
+  'app_credentials_refused',
+  'app_refused_in_tenant',
+  'app_credential_unavailable',
+]
+
 /** Whether an error is about the OAuth app and not about one mailbox. */
 export function isAppFault(error: PostroomError): boolean {
-  return error.code === 'app_credentials_refused' || error.code === 'app_refused_in_tenant'
+  return appFaults.includes(error.code)
 }
 
 /** Says how a call of the token endpoint ended, so that the breaker knows. */
@@ -145,6 +151,8 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
       evidence: fault.evidence ?? undefined,
       retryAfterMs: Math.ceil(waitMs),
     })
+    // What may pass by itself, as a bad second of KMS, is told once the first trial has failed as well.
+    if (error.row.action === 'retry' && breaker.trials === 0) return error
     for (const account of [operatorAccount, accountId]) await tell(account, breaker, error)
     return error
   }

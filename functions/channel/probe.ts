@@ -24,6 +24,8 @@ export interface ProtocolProbe {
   fault: Fault | null
   /** Whether the server gave a verdict at all: an outage proves nothing about a login. */
   isConclusive: boolean
+  /** How long the server asked us to stay away. */
+  retryAfterMs?: number | undefined
   attempts: Attempt[]
 }
 
@@ -98,6 +100,7 @@ async function probeProtocol(
     login: null,
     fault: last ? describeFault(last) : null,
     isConclusive: action === 'heal' || action === 'reconnect' || action === 'park',
+    retryAfterMs: last?.retryAfterMs,
     attempts,
   }
 }

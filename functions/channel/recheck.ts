@@ -85,10 +85,13 @@ export async function settleRefusal(
     { equals: { grantId: channel.grantId } },
   )
   const evidence = lastAnswer(own)
-  const fail = (code: PostroomError['code']) => new PostroomError(code, { cause: refusal, evidence })
+  const other = probe[protocol === 'imap' ? 'smtp' : 'imap']
+  // Whichever server asked us to stay away: the next look would ask both again.
+  const retryAfterMs = own.retryAfterMs ?? other.retryAfterMs
+  const fail = (code: PostroomError['code']) =>
+    new PostroomError(code, { cause: refusal, evidence, retryAfterMs })
   // An outage meanwhile, or a setting that is named now: that is what is in the way.
   if (own.fault && faults[own.fault.code].action !== 'heal') throw fail(own.fault.code)
-  const other = probe[protocol === 'imap' ? 'smtp' : 'imap']
   if (isLeft[protocol] || !other.isConclusive) throw fail('sign_in_unsettled')
   // The same token opens the other server: the grant is good, and something else is in the way.
   if (other.login !== null) throw fail(settingBehind(protocol, own.fault?.code ?? refusal.code))

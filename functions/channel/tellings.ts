@@ -43,6 +43,8 @@ export function openTellings(services: TellingServices): Tellings {
         },
       })
       if (type !== 'channel.reconnect_required' || channel.ownerNotice === null) return
+      // An administrator has one thing to mend: owners hear of it only if it lasts until the first reminder.
+      if (isTenantWide) return
       await services.queues.noticeOwner({
         channelId: channel.ownerNotice.from,
         ownerNotice: { channelId: channel.id, since: channel.auth.since, reminder: reminder ?? 0 },

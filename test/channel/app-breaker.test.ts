@@ -3,11 +3,19 @@
 import { expect, test } from 'vitest'
 import { connectionOf } from '../../functions/channel/channel-health.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { PostroomError } from '../../functions/channel/faults.ts'
 import { useEngines } from '../support/engines.ts'
 import { providersWith } from '../support/test-providers.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 import { revoked, type ScriptedAnswer, startTokenEndpoint } from '../support/token-endpoint.ts'
-import { addChannel, eventsOf, openWorkbench, type Workbench, writesIn } from '../support/workbench.ts'
+import {
+  addChannel,
+  eventsOf,
+  openWorkbench,
+  testApp,
+  type Workbench,
+  writesIn,
+} from '../support/workbench.ts'
 
 const engines = useEngines()
 const minuteMs = 60_000
@@ -18,10 +26,11 @@ const secretExpired: ScriptedAnswer = {
 }
 
 /** Channels of several accounts whose tokens have ended. */
-async function setUp(accounts = ['acme', 'acme', 'other']) {
+async function setUp(accounts = ['acme', 'acme', 'other'], app = testApp) {
   const endpoint = await startTokenEndpoint()
   const bench = openWorkbench(await engines.fresh(), {
     providers: providersWith({ tokenEndpoint: endpoint.url }),
+    apps: { get: async () => app, all: async () => ({}) },
   })
   const channels: Channel[] = []
   for (const [index, accountId] of accounts.entries()) {
@@ -217,6 +226,53 @@ test('a trial for all that meets an organization without the app ends it for all
   expect(await codeOf(first)).toBe('app_refused_in_tenant')
   expect(await bench.tokens.accessToken(elsewhere)).toMatch(/^access-/)
   expect(await codeOf(first)).toBe('app_refused_in_tenant')
+})
+
+test('a KMS or STS that gives no credential is the operator’s as well, told if it still gives none a minute later, and marks no mailbox', async () => {
+  let attempts = 0
+  let isGiven = false
+  const { bench, endpoint, first, second, third, codeOf } = await setUp(undefined, {
+    ...testApp,
+    authenticate: async () => {
+      attempts += 1
+      if (!isGiven) throw new PostroomError('app_credential_unavailable', { evidence: 'DisabledException' })
+      return { client_assertion: 'made' }
+    },
+  })
+  for (const channel of [first, second, third])
+    expect(await codeOf(channel)).toBe('app_credential_unavailable')
+  expect(attempts).toBe(1)
+  expect(await faultsOf(bench, 'acme')).toEqual([])
+  bench.clock.advance(minuteMs)
+  for (const channel of [first, second, third])
+    expect(await codeOf(channel)).toBe('app_credential_unavailable')
+  expect(attempts).toBe(2)
+  for (const account of ['acme', 'other', '-']) {
+    const fault = { code: 'app_credential_unavailable', actor: 'operator', evidence: 'DisabledException' }
+    expect((await faultsOf(bench, account)).map(({ data }) => data)).toMatchObject([{ fault }])
+  }
+  const found = await bench.channels.get(third.id)
+  expect([found.auth.state, connectionOf(found).state]).toEqual(['connected', 'ok'])
+  isGiven = true
+  bench.clock.advance(2 * minuteMs)
+  for (const channel of [first, second, third])
+    expect(await bench.tokens.accessToken(channel)).toMatch(/^access-/)
+  expect(endpoint.requests).toHaveLength(3)
+})
+
+test('a bad second of KMS is told to nobody', async () => {
+  let attempts = 0
+  const { bench, first, codeOf } = await setUp(undefined, {
+    ...testApp,
+    authenticate: async () => {
+      if (++attempts === 1) throw new PostroomError('app_credential_unavailable')
+      return { client_assertion: 'made' }
+    },
+  })
+  await codeOf(first)
+  bench.clock.advance(minuteMs)
+  expect(await bench.tokens.accessToken(first)).toMatch(/^access-/)
+  expect(await faultsOf(bench, 'acme')).toEqual([])
 })
 
 test('an invalid_grant of one mailbox holds back no other', async () => {

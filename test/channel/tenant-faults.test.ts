@@ -61,6 +61,17 @@ test.each<[FaultCode, string]>([
   },
 )
 
+test('owners are not written to about what an administrator must mend, unless it lasts', async () => {
+  const sender = await addChannel(bench)
+  const channels = await addChannels(8, { ownerNotice: { from: sender.id, to: null } })
+  for (const channel of channels) await fail(channel, 'consent_withdrawn')
+  const noticed = () => bench.queues.notices.map(({ ownerNotice }) => ownerNotice.channelId)
+  expect(noticed()).toEqual(channels.slice(0, 4).map(({ id }) => id))
+  bench.clock.advance(24 * 60 * minuteMs)
+  for (const { id } of channels) await bench.health.attend(await bench.channels.get(id))
+  expect(noticed()).toHaveLength(4 + 8)
+})
+
 test('of many that are struck at the same moment, too, each is told once, and all of them once', async () => {
   await Promise.all((await addChannels(20)).map(channel => fail(channel)))
   expect(await told('tenant.fault')).toHaveLength(1)

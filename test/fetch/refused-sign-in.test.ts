@@ -48,6 +48,23 @@ test('“authenticated but not connected” is a setting only when it was seen t
   })
 })
 
+test('a server that asks us to stay away while its refusal is looked into is left alone for as long', async () => {
+  // The wait was lost on the way, and the server was asked again after minutes.
+  const refusal = 'NO AUTHENTICATE failed.'
+  mailbox.imap.authenticate = refusal
+  await poll()
+  mailbox.bench.clock.advance(16 * minuteMs)
+  const answers = [refusal, throttled]
+  Object.defineProperty(mailbox.imap, 'authenticate', { get: () => answers.shift() ?? throttled })
+  const { auth, imapTrouble } = await poll()
+  expect(answers).toEqual([])
+  expect(auth.state).toBe('connected')
+  expect(imapTrouble?.fault.code).toBe('imap_throttled')
+  expect(Date.parse(imapTrouble?.until ?? '') - mailbox.bench.now()).toBeGreaterThan(4.9 * 60 * minuteMs)
+})
+
+const throttled = 'BAD Request is throttled. Suggested Backoff Time: 18000000 milliseconds'
+
 const answered = (...logins: string[]): ProtocolProbe => ({
   login: null,
   fault: null,
