@@ -55,3 +55,12 @@ export function hashSecret(secret: string): string {
 export function shardOf(key: string, count: number): number {
   return createHash('sha256').update(key).digest().readUInt32BE(0) % count
 }
+
+/**
+ * Mixes lists, each in its own order and spread evenly over the whole: what lies in many shards, not one after the other.
+ * Turns alone would leave the end to the longest list.
+ */
+export function mixEvenly<T>(lists: T[][]): T[] {
+  const placed = lists.flatMap(list => list.map((item, place) => ({ item, at: (place + 0.5) / list.length })))
+  return placed.sort((a, b) => a.at - b.at).map(({ item }) => item)
+}

@@ -1,7 +1,7 @@
 /** The outbox: per channel an ordered list of what is still to be done. The message row is the truth, a row here points to it. */
 
 import * as z from 'zod'
-import { shardOf } from './identifiers.ts'
+import { mixEvenly, shardOf } from './identifiers.ts'
 import type { OutboundMessage } from './messages.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
@@ -51,7 +51,10 @@ export interface Outbox {
   postpone(row: OutboxRow, dueAt: string, options?: { waitsForChannel: boolean }): Promise<void>
   /** As `postpone`: a retry that came between must not lose its pointer. */
   clear(row: OutboxRow): Promise<void>
-  /** @returns channels with rows that are due by `at`, those that have waited longest first in each shard */
+  /**
+   * @returns channels with rows that are due by `at`, those that have waited longest first in each shard, the shards
+   * mixed evenly: whoever drains one after the other writes to all partitions of the index alike
+   */
   dueChannels(at: string, channelsPerShard: number): Promise<string[]>
   /** @returns since when the row that has waited longest is due; null if none is due by `at` */
   oldestDue(at: string): Promise<string | null>
@@ -100,7 +103,7 @@ export function openOutbox({ main }: { main: Table }): Outbox {
           return [...channels]
         }),
       )
-      return found.flat()
+      return mixEvenly(found)
     },
 
     async oldestDue(at) {

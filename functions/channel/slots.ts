@@ -1,6 +1,6 @@
 /** Slots: which mailboxes are polled in which minute. Written when a mailbox moves, so that an idle poll writes nothing. */
 
-import { shardOf } from './identifiers.ts'
+import { mixEvenly, shardOf } from './identifiers.ts'
 import type { Table } from './table.ts'
 
 /** The intervals a mailbox may have. Fixed, so that a changed setting never leaves a mailbox in a slot nobody reads. */
@@ -59,7 +59,7 @@ export interface Slots {
    */
   put(slot: Slot): Promise<void>
   remove(channelId: string, provider: string): Promise<void>
-  /** @param minutes since the epoch @returns the mailboxes whose turn it is, grouped by provider */
+  /** @param minutes since the epoch @returns the mailboxes whose turn it is, grouped by provider, the partitions mixed evenly */
   dueIn(minutes: number[]): Promise<Slot[]>
 }
 
@@ -95,13 +95,15 @@ export function openSlots({ main }: { main: Table }): Slots {
     },
 
     async dueIn(minutes) {
-      const partitions = partitionsDue(minutes)
-      const found: Slot[] = []
+      const partitions = [...partitionsDue(minutes).entries()]
+      const found: Slot[][] = []
       const reader = async () => {
-        for (let next = partitions.shift(); next; next = partitions.shift()) found.push(...(await read(next)))
+        for (let next = partitions.shift(); next; next = partitions.shift())
+          found[next[0]] = await read(next[1])
       }
       await Promise.all(Array.from({ length: partitionsAtOnce }, reader))
-      return found.sort((a, b) => (a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : 0))
+      // Mailboxes that move on after their poll shall not all write to one partition.
+      return mixEvenly(found).sort((a, b) => (a.provider < b.provider ? -1 : a.provider > b.provider ? 1 : 0))
     },
   }
 }

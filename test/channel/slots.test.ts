@@ -1,7 +1,9 @@
 /** The arithmetic of slots, without any store: every mailbox once in its interval, and no partition fuller than others. */
 
 import { expect, test } from 'vitest'
-import { partitionsDue, pollIntervals, slotPartition } from '../../functions/channel/slots.ts'
+import { openSlots, partitionsDue, pollIntervals, slotPartition } from '../../functions/channel/slots.ts'
+import { openMemoryTable } from '../support/memory-table.ts'
+import { unevenness } from '../support/unevenness.ts'
 
 const ids = Array.from({ length: 20_000 }, (_, i) => `ch_${i}`)
 
@@ -29,4 +31,13 @@ test('an hour that was missed reads each partition once, not once a minute', () 
   const hour = partitionsDue(Array.from({ length: 60 }, (_, minute) => minute))
   expect(new Set(hour.map(({ pk }) => pk)).size).toBe(hour.length)
   expect(hour).toHaveLength((1 + 5 + 15 + 60) * 4)
+})
+
+test('mailboxes of one minute come from its partitions alike: those that move on write to no single one', async () => {
+  const slots = openSlots({ main: openMemoryTable() })
+  for (const channelId of ids.slice(0, 400))
+    await slots.put({ channelId, provider: 'microsoft', intervalMinutes: 1 })
+  const partitions = (await slots.dueIn([1_000])).map(slotPartition)
+  expect(partitions).toHaveLength(400)
+  expect(unevenness(partitions)).toBeLessThanOrEqual(1)
 })
