@@ -1,8 +1,9 @@
 /** A connection by imapflow, for what is rare: looking through a folder, filing a mail, taking one away. */
 
-import type { ImapFlow } from 'imapflow'
+import type { ImapFlow, ImapFlowError } from 'imapflow'
 import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
+import { imapAnswerFault, suggestedWaitMs } from './imap-answers.ts'
 import type { ImapLogin } from './imap-sign-in.ts'
 
 const silenceMs = 20_000
@@ -59,8 +60,21 @@ export async function sentPath(client: ImapFlow): Promise<string> {
   throw new Error('the mailbox has no Sent folder')
 }
 
-/** A look that failed says nothing about the login. */
-export function unreachable(error: unknown): PostroomError {
-  const evidence = evidenceOf(error instanceof Error ? error.message : String(error))
-  return new PostroomError('imap_unreachable', { cause: error, evidence })
+/**
+ * What imapflow throws, as a fault of the table: Exchange's throttling with its wait, what the server said to a command,
+ * else a connection that broke. A refused sign-in is no verdict here: the next poll looks into that.
+ */
+export function imapFlowFault(error: unknown): PostroomError {
+  const { responseStatus, serverResponseCode, responseText, throttleReset, message } =
+    error as Partial<ImapFlowError>
+  const text = responseText ?? message ?? String(error)
+  const isAnswer = responseStatus === 'NO' || responseStatus === 'BAD'
+  const code = imapAnswerFault({
+    stage: 'command',
+    status: isAnswer ? responseStatus : null,
+    code: serverResponseCode ?? null,
+    text,
+  })
+  const retryAfterMs = throttleReset ?? suggestedWaitMs(text)
+  return new PostroomError(code, { cause: error, evidence: evidenceOf(text), retryAfterMs })
 }

@@ -1,7 +1,7 @@
 /** The Sent folder of a mailbox: is this mail in it, and if need be, put it there. */
 
 import type { ImapFlow } from 'imapflow'
-import { connectImapFlow, endImapFlow, sentPath, unreachable } from './imap-flow.ts'
+import { connectImapFlow, endImapFlow, imapFlowFault, sentPath } from './imap-flow.ts'
 import type { ImapLogin } from './imap-sign-in.ts'
 
 export interface SentFolder {
@@ -15,17 +15,17 @@ export interface SentFolder {
   close(): Promise<void>
 }
 
-/** @throws PostroomError `imap_unreachable` for whatever keeps us from looking: a look is no verdict on a login */
-export type OpenSentFolder = (login: ImapLogin) => Promise<SentFolder>
+/** @throws PostroomError `imap_unreachable`, `imap_throttled` or what the server said: a look is no verdict on a login */
+export type OpenSentFolder = (login: ImapLogin, limits?: { timeoutMs?: number }) => Promise<SentFolder>
 
 /** Some servers do not search what they have just filed, or not in headers they do not know. */
 const newestCount = 50
 const idHeaders = ['message-id', 'x-postroom-id']
 
-export const openSentFolder: OpenSentFolder = async login => {
+export const openSentFolder: OpenSentFolder = async (login, limits) => {
   let client: ImapFlow | undefined
   try {
-    client = await connectImapFlow(login)
+    client = await connectImapFlow(login, limits)
     const path = await sentPath(client)
     const open = client
     const { exists } = await open.mailboxOpen(path, { readOnly: true })
@@ -40,7 +40,7 @@ export const openSentFolder: OpenSentFolder = async login => {
     }
   } catch (error) {
     client?.close()
-    throw unreachable(error)
+    throw imapFlowFault(error)
   }
 }
 
@@ -77,6 +77,6 @@ async function guarded<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    throw unreachable(error)
+    throw imapFlowFault(error)
   }
 }

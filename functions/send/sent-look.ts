@@ -119,8 +119,9 @@ async function findOutcome(look: Look, place: LookPlace & { folders: Folders }):
       return false
     }
   } catch (thrown) {
-    if (asPostroomError(thrown).code === 'internal') throw thrown
-    return isOver ? decide(look, place) : comeBack(look, place)
+    const error = asPostroomError(thrown)
+    if (error.code === 'internal') throw thrown
+    return isOver ? decide(look, place) : comeBack(look, place, error.retryAfterMs)
   }
   // It has been there for long, if it has ever left.
   if (message.state !== 'uncertain') return goOn(look, place)
@@ -182,9 +183,10 @@ async function fileCopy(look: Look, place: LookPlace & { folders: Folders }): Pr
       if (raw) await folder.append(raw, new Date(message.sentAt ?? services.now()))
     }
   } catch (error) {
+    const { retryAfterMs = 0 } = asPostroomError(error)
     const tries = (message.sentLook?.tries ?? 0) + 1
     const waitMs = copyWaitsMs[tries]
-    if (waitMs !== undefined) return again(look, { tries, waitMs }, place)
+    if (waitMs !== undefined) return again(look, { tries, waitMs: Math.max(waitMs, retryAfterMs) }, place)
     log({ event: 'sent_copy_given_up', messageId: message.id, ...errorForLog(asPostroomError(error)) })
   }
   if (await move(message, { sentLook: null }, place)) await services.outbox.clear(row)
@@ -200,7 +202,8 @@ async function again(
 }
 
 /** A look that could not be made does not count. */
-async function comeBack({ message, row }: Look, { services }: LookPlace): Promise<false> {
-  await putOff(message, row, { until: new Date(services.now() + unreachableWaitMs).toISOString(), services })
+async function comeBack({ message, row }: Look, { services }: LookPlace, askedWaitMs = 0): Promise<false> {
+  const waitMs = Math.max(unreachableWaitMs, askedWaitMs)
+  await putOff(message, row, { until: new Date(services.now() + waitMs).toISOString(), services })
   return false
 }

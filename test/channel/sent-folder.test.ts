@@ -5,6 +5,7 @@ import { providerOf } from '../../functions/channel/provider.ts'
 import { openSentFolder } from '../../functions/channel/sent-folder.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
+import { startScriptedImap } from '../support/scripted-imap.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 import { openWorkbench } from '../support/workbench.ts'
 
@@ -46,4 +47,24 @@ test('a server that cannot be asked is unreachable, which is no verdict on the m
   const server = { host: '127.0.0.1', port: 1, security: 'tls' as const }
   const error = await thrownBy(() => openSentFolder({ server, user: 'ada', accessToken: 'none' }))
   expect(error.code).toBe('imap_unreachable')
+})
+
+test('a server that throttles a look says for how long, and is not taken for one that is away', async () => {
+  const imap = await startScriptedImap()
+  imap.afterwards = 'BAD Request is throttled. Suggested Backoff Time: 1800000 milliseconds'
+  // imapflow itself waits for half of its time-out before it tells.
+  const error = await thrownBy(() =>
+    openSentFolder({ server: imap.server, user: 'ada', accessToken: 'any' }, { timeoutMs: 200 }),
+  )
+  expect(error).toMatchObject({ code: 'imap_throttled', retryAfterMs: 1_800_000 })
+})
+
+test('a sign-in that is refused at a look is no verdict on the login', async () => {
+  const imap = await startScriptedImap()
+  imap.authenticate = 'NO AUTHENTICATE failed.'
+  const error = await thrownBy(() => openSentFolder({ server: imap.server, user: 'ada', accessToken: 'any' }))
+  expect(error).toMatchObject({
+    code: 'imap_unreachable',
+    evidence: expect.stringContaining('AUTHENTICATE failed'),
+  })
 })
