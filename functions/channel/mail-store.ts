@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream'
 import {
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   NoSuchKey,
   NotFound,
@@ -23,7 +24,7 @@ export interface MailStore {
 export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }): MailStore {
   async function open(key: string) {
     try {
-      return (await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))).Body
+      return await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))
     } catch (error) {
       if (error instanceof NoSuchKey) return undefined
       throw error
@@ -35,7 +36,8 @@ export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }):
       await s3.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: bytes, ContentType: contentType }))
     },
     async read(key) {
-      return (await open(key))?.transformToByteArray()
+      const object = await open(key)
+      return object && whole(object)
     },
     async size(key) {
       try {
@@ -46,8 +48,20 @@ export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }):
       }
     },
     async stream(key) {
-      const body = await open(key)
+      const body = (await open(key))?.Body
       return body instanceof Readable ? body : undefined
     },
   }
+}
+
+/** Into memory of the length that S3 announces: gathering the pieces first would hold a large mail twice. */
+async function whole({ Body, ContentLength = 0 }: GetObjectCommandOutput): Promise<Uint8Array> {
+  const bytes = new Uint8Array(ContentLength)
+  if (!(Body instanceof Readable)) return bytes
+  let length = 0
+  for await (const piece of Body) {
+    bytes.set(piece, length)
+    length += piece.byteLength
+  }
+  return bytes
 }

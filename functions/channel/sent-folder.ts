@@ -33,7 +33,7 @@ export const openSentFolder: OpenSentFolder = async (login, limits) => {
       find: message => guarded(() => find(open, message, exists)),
       append: (raw, sentAt) =>
         guarded(async () => {
-          if (!(await open.append(path, Buffer.from(raw), ['\\Seen'], sentAt)))
+          if (!(await open.append(path, raw, ['\\Seen'], sentAt)))
             throw new Error('the server did not file the copy')
         }),
       close: () => endImapFlow(open),

@@ -66,8 +66,8 @@ async function drainOnce(channelId: string, drain: Drain): Promise<boolean> {
   const place = { channel, lease, services }
   const looks: Look[] = []
   await sendDue(looks, { ...drain, ...place })
-  const canLook = looks.length > 0 && hasTime(drain) && (await lease.keep())
-  return canLook ? lookIntoSent(looks, place) : false
+  const mayGoOn = async () => hasTime(drain) && (await lease.keep())
+  return looks.length > 0 ? lookIntoSent(looks, { ...place, mayGoOn }) : false
 }
 
 async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promise<void> {

@@ -30,6 +30,8 @@ export interface SentLookServices extends DeliveryServices {
 
 interface LookPlace extends Place {
   services: SentLookServices
+  /** To be asked before each look and each copy: whether the lease is still ours, and there is time. */
+  mayGoOn(): Promise<boolean>
 }
 
 /** From the fault to the first look, and from each look to the next: providers file their copy with a delay. */
@@ -52,12 +54,16 @@ export function needsCopy(channel: Channel, provider: ProviderEntry): boolean {
   return channel.sharedMailbox !== null || !provider.savesSentCopies
 }
 
-/** @returns whether a message is to be sent again now, because its app asked for that */
+/**
+ * Stops where it may not go on; what is left stays due, and is the next drain's.
+ * @returns whether a message is to be sent again now, because its app asked for that
+ */
 export async function lookIntoSent(looks: Look[], place: LookPlace): Promise<boolean> {
   const folders = openFolders(place)
   let isAnySentAgain = false
   try {
     for (const look of looks) {
+      if (!(await place.mayGoOn())) return false
       if (look.message.state === 'sent') await fileCopy(look, { ...place, folders })
       else isAnySentAgain = (await findOutcome(look, { ...place, folders })) || isAnySentAgain
     }
@@ -180,6 +186,8 @@ async function fileCopy(look: Look, place: LookPlace & { folders: Folders }): Pr
     const folder = await folders.of(channel.login.imap)
     if (!(await folder.find(message))) {
       const raw = await services.mail.read(message.rawKey)
+      // A server may have kept us waiting until another drain has looked, and filed it.
+      if (!(await place.mayGoOn())) return
       if (raw) await folder.append(raw, new Date(message.sentAt ?? services.now()))
     }
   } catch (error) {

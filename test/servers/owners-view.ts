@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest'
 import type { MailServer } from '../../functions/channel/provider.ts'
 
 export interface OwnersView {
-  /** Everything in the inbox, in the order of arrival. */
+  /** Everything in the folder, in the order of arrival. */
   mails(): Promise<{ uid: number; flags: string[]; sha256: string; text: string }[]>
   /** How many there are now. */
   count(): Promise<number>
@@ -19,13 +19,15 @@ export interface OwnersView {
 
 const arrivalTimeoutMs = 10_000
 
-/** Opens the inbox until the end of the test. */
+/** Opens a folder until the end of the test. */
 export async function openOwnersView(login: {
   server: MailServer
   user: string
   accessToken: string
+  /** The inbox, if it is left out. */
+  folder?: string
 }): Promise<OwnersView> {
-  const { server, user, accessToken } = login
+  const { server, user, accessToken, folder = 'INBOX' } = login
   const client = new ImapFlow({
     host: server.host,
     port: server.port,
@@ -37,7 +39,7 @@ export async function openOwnersView(login: {
   client.on('error', () => {})
   await client.connect()
   onTestFinished(() => client.close())
-  await client.mailboxOpen('INBOX')
+  await client.mailboxOpen(folder)
 
   async function mails() {
     // Tells what came in since.
@@ -54,11 +56,11 @@ export async function openOwnersView(login: {
   return {
     mails,
     async count() {
-      const { messages = 0 } = (await client.status('INBOX', { messages: true })) || {}
+      const { messages = 0 } = (await client.status(folder, { messages: true })) || {}
       return messages
     },
     async uidValidity() {
-      const { uidValidity } = (await client.status('INBOX', { uidValidity: true })) || {}
+      const { uidValidity } = (await client.status(folder, { uidValidity: true })) || {}
       return String(uidValidity)
     },
     async markRead(uid) {
