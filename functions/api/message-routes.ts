@@ -131,9 +131,9 @@ export const messageRoutes = [
       path: '/v1/messages/{id}/retry',
       operationId: 'retryMessage',
       summary:
-        'Sends a failed, uncertain or expired message again, or one that waits for its next attempt now.',
+        'Sends a failed, uncertain or expired message again; or now, what waits for its sendAt or next attempt, or is parked though its channel works again.',
       answer: { status: 202, body: messageSchema },
-      faults: ['message_not_found', 'message_not_retryable'],
+      faults: ['message_not_found', 'message_not_retryable', 'channel_disconnected', 'channel_not_usable'],
     },
     async ({ parameters, services }) => {
       const message = await retryMessage(parameters.id ?? '', services)

@@ -85,7 +85,7 @@ export const faults = {
     409,
     'app',
     'refuse',
-    'Only a failed, uncertain, expired or waiting message can be retried.',
+    'The message is on its way, sent or cancelled: there is nothing to send again.',
   ),
   message_not_cancellable: row(409, 'app', 'refuse', 'The message is already on its way or done.'),
   loop_braked: row(

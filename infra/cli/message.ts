@@ -88,10 +88,10 @@ function decision(
 }
 
 export const retryCommand = decision('retry', {
-  says: 'sends a failed or expired message again, or one that waits now',
+  says: 'sends a failed or expired message again, or a waiting, scheduled or parked one now',
   method: 'POST',
   path: '/retry',
-  done: 'is sent again',
+  done: 'is sent now',
 })
 
 export const cancelCommand = decision('cancel', {

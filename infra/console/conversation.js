@@ -16,8 +16,8 @@ import { addressesText, messageState, messageTime, sizeText, whenText } from './
 
 /** States in which the API takes a retry, and a cancellation. */
 const retryable = ['failed', 'uncertain', 'expired']
-/** States in which a retry brings the next attempt forward. */
-const waiting = ['retrying']
+/** States in which a retry brings the next attempt forward, or says what is in its way. */
+const waiting = ['retrying', 'parked']
 const cancellable = ['queued', 'retrying', 'parked']
 
 /**
@@ -102,7 +102,7 @@ function field(name, value) {
 
 /** What became of an outbound message, where "sent" does not say it all. @param {any} message @param {string} meaning */
 function outcome(message, meaning) {
-  const { direction, state, fault, nextAttemptAt, sendAt, rejectedRecipients } = message
+  const { direction, state, fault, nextAttemptAt, rejectedRecipients } = message
   if (direction === 'inbound') {
     const { automatic } = message
     return [
@@ -114,7 +114,7 @@ function outcome(message, meaning) {
   }
   const lines = (message.bounces ?? []).map(bounceLine)
   if (state !== 'sent') lines.push(element('p', { class: 'quiet', text: meaning }))
-  if (sendAt && state === 'queued') lines.push(element('p', { text: `Leaves at ${whenText(sendAt)}.` }))
+  if (isScheduled(message)) lines.push(element('p', { text: `Leaves at ${whenText(message.sendAt)}.` }))
   if (nextAttemptAt && state === 'retrying')
     lines.push(element('p', { text: `Next attempt: ${whenText(nextAttemptAt)}` }))
   if (fault) lines.push(faultBox(fault, { tone: state === 'failed' || state === 'expired' ? 'bad' : 'warn' }))
@@ -217,6 +217,11 @@ function attachments({ id, attachments: files }, { onDownload }) {
   })
 }
 
+/** @param {any} message */
+function isScheduled({ state, sendAt }) {
+  return state === 'queued' && sendAt !== null && Date.parse(sendAt) > Date.now()
+}
+
 /** @param {any} message @param {MessageActions} actions */
 function buttons(message, { onReply, onRetry, onCancel, onDownload }) {
   /** @param {string} text @param {() => void} onclick */
@@ -227,6 +232,7 @@ function buttons(message, { onReply, onRetry, onCancel, onDownload }) {
       button('Reply', () => onReply(message)),
       retryable.includes(message.state) ? button('Send again', () => onRetry(message)) : null,
       waiting.includes(message.state) ? button('Try now', () => onRetry(message)) : null,
+      isScheduled(message) ? button('Send now', () => onRetry(message)) : null,
       cancellable.includes(message.state) ? button('Cancel', () => onCancel(message)) : null,
       button('Original', () => onDownload(rawPath(message), `${message.id}.eml`)),
     ],

@@ -49,7 +49,7 @@ export function openMessageActions({ api, onDone }) {
     onRetry({ id, state }) {
       const question = 'It may have arrived already. Send it again, so that it could arrive twice?'
       if (state === 'uncertain' && !window.confirm(question)) return
-      tell(() => api.call('POST', `/v1/messages/${encodeURIComponent(id)}/retry`), 'It is sent again.')
+      tell(() => api.call('POST', `/v1/messages/${encodeURIComponent(id)}/retry`), 'It is sent now.')
     },
 
     /** @param {any} message */

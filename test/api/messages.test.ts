@@ -1,7 +1,8 @@
 /** Calls about messages: accepted, read, downloaded, cancelled, retried. */
 
-import { beforeEach, expect, test } from 'vitest'
+import { beforeEach, describe, expect, test } from 'vitest'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { describeFault, PostroomError } from '../../functions/channel/faults.ts'
 import { type ApiCaller, addReceived, apiCaller } from '../support/api-caller.ts'
 import { useEngines } from '../support/engines.ts'
 import { jsonOf, problemOf } from '../support/http-requests.ts'
@@ -99,7 +100,62 @@ test.each(['failed', 'uncertain', 'expired'] as const)(
   },
 )
 
-test.each(['queued', 'sending', 'sent', 'parked'] as const)(
+test('a scheduled message that is retried leaves now; asked for twice, it is the same', async () => {
+  const sendAt = new Date(bench.now() + 3_600_000).toISOString()
+  const { id } = jsonOf(await app.send(channel, { sendAt }))
+  for (let times = 0; times < 2; times++) {
+    const answer = await app.call(`POST /v1/messages/${id}/retry`)
+    expect(answer.statusCode).toBe(202)
+    expect(jsonOf(answer)).toMatchObject({ state: 'queued', sendAt: null })
+  }
+  const [row] = await bench.outbox.rows(channel.id, 10)
+  expect(row).toMatchObject({ id })
+  expect(Date.parse(row?.dueAt ?? '')).toBeLessThanOrEqual(bench.now())
+  expect(bench.queues.rings).toHaveLength(3)
+})
+
+describe('a parked message that is retried', () => {
+  async function park(auth: Channel['auth']['state']) {
+    const broken = await addChannel(bench, {
+      auth: { state: auth, fault: describeFault(new PostroomError('grant_revoked')), since: '' },
+    })
+    const { id } = jsonOf(await app.send(broken))
+    await bench.messages.change(id, { state: 'parked' })
+    return id
+  }
+
+  test('leaves, if its channel works again', async () => {
+    const answer = await app.call(`POST /v1/messages/${await park('connected')}/retry`)
+    expect(answer.statusCode).toBe(202)
+    expect(jsonOf(answer)).toMatchObject({ state: 'queued', fault: null })
+  })
+
+  test('stays parked while its channel does not, and the answer says what is in the way', async () => {
+    const id = await park('reconnect_required')
+    expect(problemOf(await app.call(`POST /v1/messages/${id}/retry`))).toMatchObject({
+      status: 409,
+      code: 'channel_not_usable',
+      errors: [
+        {
+          field: 'channel.auth.state',
+          rule: expect.stringContaining('reconnect'),
+          found: expect.stringContaining('reconnect_required (grant_revoked: '),
+        },
+      ],
+    })
+    expect((await bench.messages.get(id)).state).toBe('parked')
+  })
+})
+
+test('nothing is sent again by a channel that was disconnected', async () => {
+  const { id } = jsonOf(await app.send(channel))
+  await bench.messages.change(id, { state: 'failed' })
+  await bench.channels.change(channel.id, { disconnectedAt: new Date(bench.now()).toISOString() })
+  const problem = problemOf(await app.call(`POST /v1/messages/${id}/retry`))
+  expect(problem).toMatchObject({ status: 409, code: 'channel_disconnected' })
+})
+
+test.each(['sending', 'sent', 'cancelled'] as const)(
   'a message that is %s cannot be retried',
   async state => {
     const { id } = jsonOf(await app.send(channel))

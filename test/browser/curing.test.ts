@@ -85,6 +85,8 @@ test('a reply that is parked can be cancelled, and never leaves', async () => {
   await reply(page, 'For ten.', 'Ninety.')
   const answer = message(page, 'Ninety.')
   await answer.getByText('Parked', { exact: true }).waitFor()
+  await answer.getByRole('button', { name: 'Try now' }).click()
+  await page.getByText('The channel has no working sign-in to do this with.').waitFor()
   await answer.getByRole('button', { name: 'Cancel' }).click()
   await answer.getByText('Cancelled', { exact: true }).waitFor()
   await running.sandbox('/personas/ada/script', { script: null })

@@ -126,6 +126,17 @@ describe('time', () => {
     expect(sending.subjects()).toEqual(['Later'])
   })
 
+  test('a scheduled message that somebody sends now leaves now, and not a second time at its sendAt', async () => {
+    const sending = await start()
+    const sendAt = new Date(sending.bench.now() + 10 * minuteMs).toISOString()
+    const message = await sending.accept('Now', { sendAt })
+    await retryMessage(message.id, sending.bench)
+    await sending.drain()
+    sending.bench.clock.advance(11 * minuteMs)
+    await sending.drain()
+    expect(sending.subjects()).toEqual(['Now'])
+  })
+
   test('messages for later do not hold up what is due, however many they are', async () => {
     const sending = await start()
     const sendAt = new Date(sending.bench.now() + 24 * 60 * minuteMs).toISOString()
