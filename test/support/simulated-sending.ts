@@ -1,10 +1,11 @@
 /**
- * One mailbox's sending in memory: any number of drains at once, each of which can be killed at any await, against a
+ * A mailbox's sending in memory, and that of others: any number of drains at once, each of which can be killed at any await, against a
  * provider that drops, refuses and stays silent, and keeps count of what it took. Time passes only when told to.
  */
 
 import { Readable } from 'node:stream'
 import type { SNSClient } from '@aws-sdk/client-sns'
+import type { SQSRecord } from 'aws-lambda'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openEvents } from '../../functions/channel/events.ts'
 import { PostroomError } from '../../functions/channel/faults.ts'
@@ -16,9 +17,11 @@ import type { SentFolder } from '../../functions/channel/sent-folder.ts'
 import type { SmtpSession } from '../../functions/channel/smtp.ts'
 import type { Table } from '../../functions/channel/table.ts'
 import { type DrainServices, drain } from '../../functions/send/drain.ts'
+import { type SendServices, send } from '../../functions/send/send.ts'
 import { newChannel, newOutbound } from '../storage-contract/nouns.ts'
 import { openMemoryTable } from './memory-table.ts'
 import { providersWith } from './test-providers.ts'
+import type { VirtualClock } from './virtual-clock.ts'
 
 /** What the provider does with a mail. After the dot it may have taken the mail or not, and we do not hear which. */
 export type Fate = 'take' | 'drop early' | 'drop in body' | 'drop taken' | 'drop untaken' | 'refuse' | 'later'
@@ -41,7 +44,11 @@ export interface Simulation {
   sessions: number
   /** Chosen for each mail. */
   fate: () => Fate
-  accept(onUncertain?: 'report' | 'resend'): Promise<string>
+  accept(onUncertain?: 'report' | 'resend', of?: Channel): Promise<string>
+  /** Another mailbox. */
+  addChannel(login: string): Promise<Channel>
+  /** An invocation of the function that has a batch of doorbells, one for each of the channels. */
+  ring(channels: Channel[]): Promise<void>
   /** Runs one drain, that dies at its await number `killAt`, before or after what it awaits has taken effect. */
   drain(options?: { killAt?: number; takesEffect?: boolean }): Promise<{ awaits: number }>
   /** Rings for what is due, as `schedule` does every minute; without any other doorbell. */
@@ -64,12 +71,20 @@ interface Worker {
   inFlight: Set<string>
 }
 
-export async function openSimulation(
-  options: { random?: () => number; messagesPerMinute?: number } = {},
-): Promise<Simulation> {
-  const { random = () => 0, messagesPerMinute = 100_000 } = options
-  let nowMs = Date.parse('2026-11-26T08:00:00.000Z')
-  const now = () => nowMs
+interface SimulationOptions {
+  random?: () => number
+  messagesPerMinute?: number
+  /** With it, time passes only as it says; without, a sleep is over at once, and later. */
+  clock?: VirtualClock
+  /** How long the provider takes for each mail; needs a clock. */
+  takesMs?: number
+}
+
+export async function openSimulation(options: SimulationOptions = {}): Promise<Simulation> {
+  const { random = () => 0, messagesPerMinute = 100_000, clock, takesMs = 0 } = options
+  const startMs = Date.parse('2026-11-26T08:00:00.000Z')
+  let aheadMs = 0
+  const now = () => aheadMs + (clock?.now() ?? startMs)
   const table = openMemoryTable()
   const objects = new Map<string, Buffer>()
   const channel = newChannel()
@@ -84,10 +99,10 @@ export async function openSimulation(
     sessions: 0,
     fate: () => 'take',
 
-    async accept(onUncertain = 'report') {
-      nowMs += 1
-      const message = newOutbound(channel, new Date(nowMs).toISOString())
-      const expiresAt = new Date(nowMs + 72 * 3_600_000).toISOString()
+    async accept(onUncertain = 'report', of = channel) {
+      simulation.advance(1)
+      const message = newOutbound(of, new Date(now()).toISOString())
+      const expiresAt = new Date(now() + 72 * 3_600_000).toISOString()
       objects.set(message.id, Buffer.from(message.id))
       const whole = { ...message, rawKey: message.id, contentKey: 'none', expiresAt, onUncertain }
       await openOutbox({ main: table }).point(whole, whole.acceptedAt)
@@ -96,9 +111,26 @@ export async function openSimulation(
       return message.id
     },
 
+    async addChannel(login) {
+      const added = newChannel({ email: login, login: { imap: login, smtp: login } })
+      await openChannels({ main: table }).create(added)
+      return added
+    },
+
+    async ring(channels) {
+      const doorbells = channels.map(
+        ({ id }) => ({ messageId: id, body: JSON.stringify({ channelId: id }) }) as SQSRecord,
+      )
+      const metrics = { add() {}, write() {} }
+      // A doorbell needs no more of them.
+      const services = { ...servicesFor(idle()), metrics } as unknown as SendServices
+      const { batchItemFailures } = await send(doorbells, { services, deadlineMs: now() + 300_000 })
+      if (batchItemFailures.length > 0) throw new Error(`Failed: ${JSON.stringify(batchItemFailures)}`)
+    },
+
     async drain({ killAt = Number.POSITIVE_INFINITY, takesEffect = false } = {}) {
       const worker: Worker = { awaits: 0, isDead: false, killAt, takesEffect, inFlight: new Set() }
-      await drain(channel.id, { services: servicesFor(worker), deadlineMs: nowMs + 300_000 }).catch(error => {
+      await drain(channel.id, { services: servicesFor(worker), deadlineMs: now() + 300_000 }).catch(error => {
         if (!(error instanceof Error)) throw error
       })
       for (const id of worker.inFlight) simulation.ambiguous.add(id)
@@ -106,7 +138,7 @@ export async function openSimulation(
     },
 
     async sweep() {
-      const due = await openOutbox({ main: table }).dueChannels(new Date(nowMs).toISOString(), 100)
+      const due = await openOutbox({ main: table }).dueChannels(new Date(now()).toISOString(), 100)
       for (const _channelId of due) await simulation.drain()
       return due.length
     },
@@ -116,7 +148,7 @@ export async function openSimulation(
     },
     rows: async () => (await openOutbox({ main: table }).rows(channel.id, 10_000)).length,
     advance(ms) {
-      nowMs += ms
+      aheadMs += ms
     },
     now,
   }
@@ -211,7 +243,7 @@ export async function openSimulation(
           return sessionFor(worker)
         }),
       openSent: () => step(worker, async () => sentFor(worker)),
-      sleep: async ms => simulation.advance(ms),
+      sleep: clock?.sleep ?? (async ms => simulation.advance(ms)),
       now,
     }
   }
@@ -226,10 +258,11 @@ export async function openSimulation(
           if (fate === 'drop early') throw new PostroomError('smtp_unreachable')
           let id = ''
           for await (const chunk of body) id += chunk
+          if (takesMs > 0) await clock?.sleep(takesMs)
           await step(worker, async () => {
             if (fate !== 'take' && fate !== 'drop taken') return
             simulation.taken.push(id)
-            simulation.takenAtMs.push(nowMs)
+            simulation.takenAtMs.push(now())
           })
           if (fate === 'drop taken' || fate === 'drop untaken') {
             simulation.ambiguous.add(id)
