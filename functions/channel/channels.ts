@@ -40,6 +40,8 @@ const channelSchema = z.object({
     .default({}),
   /** XOAUTH2 user name per protocol. */
   login: z.object({ imap: z.string(), smtp: z.string() }),
+  /** Another name that the provider gave the owner since, and that was looked into (renamed-login.ts). */
+  namedAs: z.string().optional(),
   /** The OAuth app the grant was given to: another one cannot use it. */
   clientId: z.string(),
   ...healthFields,
@@ -168,6 +170,7 @@ export const channelDocumentSchema = channelSchema
     clientId: true,
     grantId: true,
     folderPaths: true,
+    namedAs: true,
     unannounced: true,
     imapTrouble: true,
     smtpTrouble: true,

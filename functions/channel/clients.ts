@@ -7,7 +7,7 @@ import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SNSClient } from '@aws-sdk/client-sns'
 import { SQSClient } from '@aws-sdk/client-sqs'
 import { openAppBreaker } from './app-breaker.ts'
-import type { Channels } from './channels.ts'
+import { type Channels, openChannels } from './channels.ts'
 import { openClientCredentials } from './client-credential.ts'
 import { readEnvironment } from './environment.ts'
 import { countingEvents } from './event-metrics.ts'
@@ -124,6 +124,7 @@ export function secretServices({ main, events }: { main: Table; events: Events }
   })
   const grants = openGrants({ secrets, seal, now })
   const breaker = openAppBreaker({ main, events, now })
+  const channels = openChannels({ main })
   const known = providers()
   return {
     secrets,
@@ -132,7 +133,7 @@ export function secretServices({ main, events }: { main: Table; events: Events }
     grants,
     breaker,
     providers: known,
-    tokens: openTokens({ grants, apps, providers: known, breaker, now }),
+    tokens: openTokens({ channels, grants, apps, providers: known, breaker, now }),
   }
 }
 

@@ -51,13 +51,19 @@ export async function recheck(
   return { channel: updated, before: channel.login, after: login, probe }
 }
 
+/** What kept a server from giving a verdict may be over by then. */
+const verdictAgainMs = 30 * 60_000
+
 /**
- * While a setting blocks one protocol, it is tried again by itself. Only what works now changes anything.
+ * While a setting blocks one protocol, it is tried again by itself; so is a mailbox whose owner the provider has given
+ * another name. Only what works now changes anything.
  * @throws PostroomError of the broker, `account_changed`
  */
 export async function lookAgain(channel: Channel, services: RecheckServices): Promise<Channel> {
-  const { change } = await pacedProbe(channel, services)
-  return services.health.proven(channel, change)
+  const { probe, change } = await pacedProbe(channel, services)
+  const isOpen = !probe.imap.isConclusive || !probe.smtp.isConclusive
+  const later = isOpen ? new Date(services.now() + verdictAgainMs).toISOString() : null
+  return services.health.proven(channel, { ...change, nextProbeAt: change.nextProbeAt ?? later })
 }
 
 /**

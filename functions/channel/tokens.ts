@@ -3,13 +3,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JWTPayload } from 'jose'
 import { type Admission, type AppBreaker, isAppFault } from './app-breaker.ts'
-import type { Channel } from './channels.ts'
+import type { Channel, Channels } from './channels.ts'
 import { asPostroomError, PostroomError } from './faults.ts'
 import type { GrantOwner, Grants, StoredGrant } from './grant.ts'
 import { verifyIdToken } from './id-token.ts'
 import { hashSecret, randomId } from './identifiers.ts'
 import type { OAuthApps } from './oauth-apps.ts'
 import { type Providers, providerOf } from './provider.ts'
+import { noteLoginName } from './renamed-login.ts'
 import { refreshGrant, tokenTimeoutMs } from './token-endpoint.ts'
 
 export interface Tokens {
@@ -46,6 +47,7 @@ const lookEveryMs = 200
 const usableMs = 60_000
 
 export interface TokenServices {
+  channels: Channels
   grants: Grants
   apps: OAuthApps
   providers: Providers
@@ -121,7 +123,10 @@ async function obtain(channel: Channel, wanted: Wanted, services: TokenServices)
     const untilMs = now() + leaseMs
     const leased = await grants.lease(owner, { version: grant.version, holder, untilMs })
     if (!leased) return notOurs(await winnersToken(owner, { grant, wanted }, services))
-    return await refresh(channel, { owner, grant, holder, untilMs, admission }, services)
+    const obtained = await refresh(channel, { owner, grant, holder, untilMs, admission }, services)
+    // Whoever wants a fresh sign-in looks into its claims itself.
+    if (obtained.idToken && wanted.kind !== 'fresh') await noteLoginName(channel, obtained.idToken, services)
+    return obtained
   } catch (thrown) {
     // Refreshed ahead of time: while that fails for a passing reason, the old token serves for as long as it lives.
     if (asPostroomError(thrown).row.action === 'reconnect') throw thrown

@@ -6,6 +6,7 @@ import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
+import { proofIn } from '../channel/health-transitions.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
 import type { ImapLogin } from '../channel/imap-sign-in.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
@@ -46,14 +47,11 @@ interface Outcome {
 const nothing: Outcome = { hasTaken: false, hasMore: false }
 
 /** @throws PostroomError once the channel's health shows what went wrong */
-export async function pollMailbox(channel: Channel, poll: Poll): Promise<Outcome> {
+export async function pollMailbox(seen: Channel, poll: Poll): Promise<Outcome> {
   const { channels, health, now } = poll.services
-  if (channel.nextProbeAt !== null && Date.parse(channel.nextProbeAt) <= now()) {
-    await lookAtBlocked(channel, poll.services)
-    return nothing
-  }
+  if (restsUntil(seen, 'imap', now()) !== null) return nothing
+  const channel = isProbeDue(seen, now()) ? await probedAgain(seen, poll.services) : seen
   if (!mayUse(channel, 'imap')) return nothing
-  if (restsUntil(channel, 'imap', now()) !== null) return nothing
   try {
     const outcome = await fetchOverSessions(channel, poll)
     // An idle poll leaves no trace, unless somebody waits for it.
@@ -88,16 +86,29 @@ async function lookedInto(
   }
 }
 
-/** While a setting blocks one protocol, it is tried again by itself; what works then goes on at once. */
-async function lookAtBlocked(channel: Channel, services: MailboxServices): Promise<void> {
+/** Where the provider gives the owner another name, what else keeps a look from being made is over by then. */
+const nameAgainMs = 30 * 60_000
+
+function isProbeDue({ nextProbeAt, disconnectedAt }: Channel, nowMs: number): boolean {
+  return disconnectedAt === null && nextProbeAt !== null && Date.parse(nextProbeAt) <= nowMs
+}
+
+/**
+ * While a setting blocks one protocol, it is tried again by itself; so is a login that the provider has another name for.
+ * @returns the channel as it is now: what works goes on at once
+ */
+async function probedAgain(channel: Channel, services: MailboxServices): Promise<Channel> {
   const { channels, health, queues, now } = services
-  if (channel.disconnectedAt !== null) return
   try {
     const latest = await lookAgain(channel, services)
     if (mayUse(latest, 'smtp')) await queues.ring(channel.id)
+    return latest
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    await channels.change(channel.id, { nextProbeAt: nextProbeAt(channel.access, now()) })
+    const later = new Date(now() + nameAgainMs).toISOString()
+    await channels.change(channel.id, { nextProbeAt: nextProbeAt(channel.access, now()) ?? later })
+    // A look that could not be made is in nobody's way: what is, the poll meets by itself.
+    if (mayUse(channel, 'imap') && proofIn(error) === null) return channel
     if (error.code !== 'internal' && !isAppFault(error)) await health.failed(channel, 'imap', error)
     throw error
   }

@@ -32,11 +32,12 @@ async function setUp() {
 
 /** A process of its own: nothing in memory is shared with another, not even data keys. */
 function newWorker(bench: Workbench, wrap: (table: Table) => Table = table => table) {
-  const { stores, apps, providers, events, now } = bench
+  const { stores, channels, apps, providers, events, now } = bench
   const [main, secrets] = [wrap(bench.main), wrap(bench.secrets)]
   const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
   const breaker = openAppBreaker({ main, events, now })
-  return openTokens({ grants: openGrants({ secrets, seal, now }), apps, providers, breaker, now })
+  const grants = openGrants({ secrets, seal, now })
+  return openTokens({ channels, grants, apps, providers, breaker, now })
 }
 
 async function storedRefreshToken({ grants }: Workbench, channel: Channel): Promise<string> {

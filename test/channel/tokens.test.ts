@@ -24,8 +24,10 @@ async function setUp({ expiresInMs = 3600_000, refreshToken = 'refresh-0' } = {}
 }
 
 /** Another process: a broker of its own over the same tables. */
-const brokerOver = ({ grants, apps, providers, breaker, now }: Workbench, changed?: Partial<Grants>) =>
-  openTokens({ grants: { ...grants, ...changed }, apps, providers, breaker, now })
+const brokerOver = (
+  { channels, grants, apps, providers, breaker, now }: Workbench,
+  changed?: Partial<Grants>,
+) => openTokens({ channels, grants: { ...grants, ...changed }, apps, providers, breaker, now })
 
 async function stored({ grants }: Workbench, channel: Parameters<typeof ownerOf>[0]) {
   const grant = await grants.read(ownerOf(channel))

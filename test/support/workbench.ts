@@ -194,7 +194,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
     sessions: openConnectSessions({ main, now }),
     links: openReconnectLinks({ main, channels, publicUrl, now }),
     health: openHealth({ main, channels, events, providers, queues, publicUrl, now }),
-    tokens: openTokens({ grants, apps, providers, breaker, now }),
+    tokens: openTokens({ channels, grants, apps, providers, breaker, now }),
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
     webhookSecrets: openWebhookSecrets({ kms: stores.kms, keyArn: stores.keyArn, now }),
