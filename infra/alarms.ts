@@ -4,11 +4,19 @@
  */
 
 import { Aws, Duration } from 'aws-cdk-lib'
-import { Alarm, ComparisonOperator, type IMetric, Metric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
 import { ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { type MetricName, metricDimension, metricNamespace } from '../functions/channel/metrics.ts'
 import type { PostroomConfiguration } from './configuration.ts'
@@ -76,7 +84,7 @@ export function httpMetric(name: '4xx' | '5xx' | 'Count', { apiId }: Watched): M
 function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
   const { functions, queues, systemName } = watched
   const own = (name: MetricName, statistic?: string) => ownMetric(name, { systemName, statistic })
-  const age = ({ main }: Queues['poll']) => main.metricApproximateAgeOfOldestMessage(minutes(1))
+  const age = (queue: Queue) => queue.metricApproximateAgeOfOldestMessage(minutes(1))
   const depth = ({ deadLetters }: Queues['poll']) =>
     deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(5), statistic: 'Maximum' })
   return {
@@ -88,7 +96,7 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     },
     OutboundQueueOld: {
       impact: 'Messages that apps put on the queue are not taken in; nobody has told those apps so.',
-      metric: age(queues.outbound),
+      metric: age(queues.outbound.main),
       threshold: 900,
       periods: 5,
     },
@@ -100,8 +108,8 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
       periods: 1,
     },
     PollsLate: {
-      impact: 'New mail is seen later than the interval you set, for all mailboxes.',
-      metric: age(queues.poll),
+      impact: 'New mail is seen later than the interval you set, for all mailboxes of a provider.',
+      metric: oldest([queues.poll.main, ...Object.values(queues.pollOf)].map(age)),
       threshold: 300,
       periods: 5,
     },
@@ -122,7 +130,7 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     },
     EventsLate: {
       impact: 'Webhooks are told late: apps show mail that is over 15 minutes old as if it had not come.',
-      metric: age(queues.notifications),
+      metric: age(queues.notifications.main),
       threshold: 900,
       periods: 5,
     },
@@ -209,6 +217,12 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
       periods: 2,
     },
   }
+}
+
+/** The highest of several; CloudWatch charges an alarm for each of them. */
+function oldest(ages: Metric[]): IMetric {
+  const usingMetrics = Object.fromEntries(ages.map((age, index) => [`queue${index}`, age]))
+  return new MathExpression({ expression: 'MAX(METRICS())', usingMetrics, ...minutes(1) })
 }
 
 /** @returns the topic that all of them tell */

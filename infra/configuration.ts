@@ -35,6 +35,9 @@ function wholeNumber(least: number, most: number) {
   return z.int({ error }).min(least, { error }).max(most, { error })
 }
 
+/** Lambda takes no other numbers for what reads a queue. */
+const pollConcurrency = wholeNumber(2, 1_000)
+
 const configurationSchema = z.strictObject({
   /**
    * Begins the names of the functions' roles, `{name}-{folder}-{region}`, which other systems bind to. Without it the
@@ -77,6 +80,20 @@ const configurationSchema = z.strictObject({
   pollIntervalMinutes: z
     .literal([...pollIntervals], { error: `must be one of ${pollIntervals.join(', ')}` })
     .default(5),
+  /**
+   * How many batches of 50 mailboxes are polled at the same time at most, by provider: 50 times that is the most that
+   * connections to it can be. A provider that is named has a queue of its own, so that what waits for it holds up no other;
+   * `others` is what all the rest share. 20 do for about 150,000 mailboxes every 5 minutes where a batch takes 2 seconds. The
+   * sum must stay below the concurrent executions of the account: 1,000, of a new one perhaps 10.
+   */
+  pollConcurrency: z
+    .object({
+      microsoft: pollConcurrency.default(20),
+      google: pollConcurrency.default(20),
+      others: pollConcurrency.default(20),
+    })
+    .catchall(pollConcurrency)
+    .prefault({}),
   /** How long things are kept. Tables keep everything but what says itself when it ends. */
   retention: z
     .strictObject({
@@ -194,7 +211,7 @@ export function readConfiguration(given: unknown): PostroomConfiguration {
 
 /** What no field can say alone. */
 function holdTogether(configuration: PostroomConfiguration): void {
-  const { region, domain, publicUrl, apps, providers, authentication } = configuration
+  const { region, domain, publicUrl, apps, pollConcurrency, providers, authentication } = configuration
   if (configuration.console && authentication.type !== 'jwt') {
     throw invalid('authentication.type', 'must be jwt where there is a console', authentication.type)
   }
@@ -206,6 +223,10 @@ function holdTogether(configuration: PostroomConfiguration): void {
   const known = Object.keys(wholeProviders(providers))
   for (const id of Object.keys(apps)) {
     if (!known.includes(id)) throw invalid(`apps.${id}`, `must be one of ${known.join(', ')}`, id)
+  }
+  for (const id of Object.keys(pollConcurrency)) {
+    if (id === 'others' || known.includes(id)) continue
+    throw invalid(`pollConcurrency.${id}`, `must be one of ${[...known, 'others'].join(', ')}`, id)
   }
 }
 

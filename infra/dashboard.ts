@@ -11,7 +11,8 @@ export function makeDashboard(scope: Construct, watched: Watched): void {
   const own = (name: MetricName, statistic?: string) => ownMetric(name, { systemName, statistic })
   const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8, height: 6 })
   const workers = [functions.send, functions.fetch, functions.schedule, functions.notify]
-  const mains = [queues.outbound.main, queues.poll.main, queues.notifications.main]
+  const polls = [queues.poll.main, ...Object.values(queues.pollOf)]
+  const mains = [queues.outbound.main, ...polls, queues.notifications.main]
   const deadLetters = [queues.outbound, queues.poll, queues.notifications].map(queue => queue.deadLetters)
   const period = Duration.minutes(5)
 

@@ -11,7 +11,7 @@ import type { PostroomConfiguration } from './configuration.ts'
 import type { PostroomData } from './postroom-data.ts'
 import { PostroomFunction } from './postroom-function.ts'
 import { type FunctionFolder, privileges, type Things } from './privileges.ts'
-import type { Queues } from './queues.ts'
+import { inPascalCase, type Queues } from './queues.ts'
 
 export type Functions = Record<FunctionFolder, PostroomFunction>
 
@@ -27,14 +27,14 @@ export interface FunctionsProps {
 
 export function makeFunctions(scope: Construct, props: FunctionsProps): Functions {
   const { data, systemName, publicUrl, configuration } = props
-  const { events, outbound, poll, notifications } = props.queues
+  const { events, outbound, poll, pollOf, notifications } = props.queues
 
   const may = privileges({
     ...data,
     events,
     outbound: outbound.main,
     outboundDeadLetters: outbound.deadLetters,
-    poll: poll.main,
+    polls: [poll.main, ...Object.values(pollOf)],
     notifications: notifications.main,
     ...ofEveryApp(configuration.apps),
   })
@@ -56,6 +56,9 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
   const ringing = {
     outboundQueueUrl: outbound.main.queueUrl,
     pollQueueUrl: poll.main.queueUrl,
+    pollQueueUrls: JSON.stringify(
+      Object.fromEntries(Object.entries(pollOf).map(([id, { queueUrl }]) => [id, queueUrl])),
+    ),
     notifyQueueUrl: notifications.main.queueUrl,
   }
   // Prompts carry a link by which the mailbox's owner reconnects.
@@ -96,7 +99,13 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     worker: 'parse-worker',
     environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling, ...measuring },
   })
-  readQueue(scope, 'PollToFetch', { queue: poll.main, target: fetch, batchSize: 1 })
+  const { others, ...concurrencyOf } = configuration.pollConcurrency
+  const fetching = { target: fetch, batchSize: 1 }
+  readQueue(scope, 'PollToFetch', { queue: poll.main, ...fetching, maxConcurrency: others })
+  for (const [id, queue] of Object.entries(pollOf)) {
+    const maxConcurrency = concurrencyOf[id]
+    readQueue(scope, `Poll${inPascalCase(id)}ToFetch`, { queue, ...fetching, maxConcurrency })
+  }
 
   const schedule = new PostroomFunction(scope, 'Schedule', {
     ...named,
@@ -168,12 +177,12 @@ export function ofEveryApp(
 function readQueue(
   scope: Construct,
   id: string,
-  { queue, target, batchSize }: { queue: Queue; target: IFunction; batchSize: number },
+  reading: { queue: Queue; target: IFunction; batchSize: number; maxConcurrency?: number },
 ): void {
+  const { queue, ...mapping } = reading
   new EventSourceMapping(scope, id, {
-    target,
+    ...mapping,
     eventSourceArn: queue.queueArn,
-    batchSize,
     reportBatchItemFailures: true,
   })
 }

@@ -51,7 +51,8 @@ export class Postroom extends Construct {
     refuseWrongPlace(this, configuration)
 
     this.data = props.data ?? new PostroomData(this, 'Data', { configuration })
-    this.queues = makeQueues(this)
+    const { others: _, ...ownQueue } = configuration.pollConcurrency
+    this.queues = makeQueues(this, { providers: Object.keys(ownQueue) })
     const { http, url } = makeHttpApi(this, configuration)
     this.http = http
     this.url = url
@@ -110,10 +111,12 @@ function tellOutputs(system: Postroom, { apps }: PostroomConfiguration): void {
       description: 'Each is the subject of a federated credential of the OAuth app',
     })
   }
-  const { poll, notifications } = system.queues
+  const { poll, pollOf, notifications } = system.queues
   new CfnOutput(system, 'LeftByPostroom', {
     value: [outbound, poll, notifications]
-      .flatMap(({ main, deadLetters }) => [main.queueUrl, deadLetters.queueUrl])
+      .flatMap(({ main, deadLetters }) => [main, deadLetters])
+      .concat(Object.values(pollOf))
+      .map(({ queueUrl }) => queueUrl)
       .join(' '),
     description: 'Queues that stay when this stack is removed',
   })

@@ -13,7 +13,7 @@ const named = {
   events: { topicArn: 'Events' },
   outbound: { queueArn: 'Outbound' },
   outboundDeadLetters: { queueArn: 'OutboundDeadLetters' },
-  poll: { queueArn: 'Poll' },
+  polls: [{ queueArn: 'Poll' }, { queueArn: 'Poll of each provider' }],
   notifications: { queueArn: 'Notify' },
   clientKeyArns: ['the keys of apps'],
   federatedAudiences: ['the audiences of apps'],

@@ -25,7 +25,7 @@ export interface Things {
   events: ITopic
   outbound: IQueue
   outboundDeadLetters: IQueue
-  poll: IQueue
+  polls: IQueue[]
   notifications: IQueue
   /** KMS keys that OAuth apps sign in with. */
   clientKeyArns: string[]
@@ -35,7 +35,7 @@ export interface Things {
 
 /** One statement per thing a function touches, so that taking one away breaks exactly what it was for. */
 export function privileges(things: Things): Record<FunctionFolder, PolicyStatement[]> {
-  const { main, secrets, tokenKey, oauthApps, mail, events, outbound, outboundDeadLetters, poll } = things
+  const { main, secrets, tokenKey, oauthApps, mail, events, outbound, outboundDeadLetters, polls } = things
   const { notifications, webhookKey } = things
   const listing = `${main.tableArn}/index/${indexNames.listing}`
   const due = `${main.tableArn}/index/${indexNames.due}`
@@ -46,7 +46,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
 
   const announce = allow('AnnounceEvents', 'sns:Publish', events.topicArn)
   const ringForSend = allow('RingForSend', 'sqs:SendMessage', outbound.queueArn)
-  const askForPoll = allow('AskForPoll', 'sqs:SendMessage', poll.queueArn)
+  const askForPoll = allow('AskForPoll', 'sqs:SendMessage', arnsOf(polls))
   const ringForNotify = allow('RingForNotify', 'sqs:SendMessage', notifications.queueArn)
   const signWebhooks = allow('SignWebhooks', 'kms:GenerateMac', webhookKey.keyArn)
   // S3 says "no such key" only to those who may list; to others a missing mail looks like a forbidden one.
@@ -91,7 +91,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ringForNotify,
     ],
     send: [
-      ...consume('ReceiveOutbound', outbound),
+      ...consume('ReceiveOutbound', [outbound]),
       allow(
         'Main',
         tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'),
@@ -119,7 +119,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ringForNotify,
     ],
     fetch: [
-      ...consume('ReceivePolls', poll),
+      ...consume('ReceivePolls', polls),
       allow('Main', tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'Query'), main.tableArn),
       allow('Secrets', tableActions('GetItem', 'PutItem', 'UpdateItem', 'DeleteItem'), secrets.tableArn),
       // To count what is stored against what lies in a mailbox.
@@ -135,7 +135,7 @@ export function privileges(things: Things): Record<FunctionFolder, PolicyStateme
       ringForSend,
     ],
     notify: [
-      ...consume('ReceiveNotifications', notifications),
+      ...consume('ReceiveNotifications', [notifications]),
       allow(
         'Main',
         tableActions('GetItem', 'BatchGetItem', 'PutItem', 'UpdateItem', 'DeleteItem', 'Query'),
@@ -170,8 +170,12 @@ function allow(
 }
 
 /** What Lambda itself does with the function's role for an event source mapping. */
-function consume(sid: string, queue: IQueue): PolicyStatement[] {
-  return [allow(sid, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], queue.queueArn)]
+function consume(sid: string, queues: IQueue[]): PolicyStatement[] {
+  return [allow(sid, ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'], arnsOf(queues))]
+}
+
+function arnsOf(queues: IQueue[]): string[] {
+  return queues.map(({ queueArn }) => queueArn)
 }
 
 function tableActions(...names: string[]): string[] {

@@ -106,7 +106,7 @@ export const channelRoutes = [
     },
     async ({ parameters, services }) => {
       const channel = await services.channels.get(parameters.id ?? '')
-      await services.queues.pollNow(channel.id)
+      await services.queues.pollNow(channel)
       return json(202, { channelId: channel.id, state: 'polling' })
     },
   ),

@@ -59,7 +59,7 @@ export async function activate(session: ConnectSession, services: ActivationServ
   if (before && before.grantId !== channel.grantId) await queues.forget({ ...grantOf(before), revoke: false })
   await sessions.move(session.id, { states: ['awaiting_confirmation'] }, { state: 'connected' })
   const announced = await health.announce(channel)
-  await queues.pollNow(channel.id)
+  await queues.pollNow(channel)
   await queues.ring(channel.id)
   return announced
 }

@@ -21,7 +21,7 @@ import { type Metrics, openMetrics } from './metrics.ts'
 import { openOAuthApps } from './oauth-apps.ts'
 import { openPresigned, type Presigned } from './presigned.ts'
 import { mergeProviders, type Providers } from './provider.ts'
-import { openQueues, type Queues } from './queues.ts'
+import { openQueues, pollQueueUrlsSchema, type Queues } from './queues.ts'
 import { type Restored, restoredSchema } from './restored.ts'
 import { openSeal } from './seal.ts'
 import { openTable, type Table } from './table.ts'
@@ -80,7 +80,9 @@ export function queues(): Queues {
     sqs: sqsClient(),
     outboundQueueUrl: readEnvironment('outboundQueueUrl'),
     pollQueueUrl: readEnvironment('pollQueueUrl'),
+    pollQueueUrls: parseInput(pollQueueUrlsSchema, jsonVariable('pollQueueUrls'), 'configuration_invalid'),
     notifyQueueUrl: readEnvironment('notifyQueueUrl'),
+    now: Date.now,
   })
 }
 
@@ -137,7 +139,7 @@ export function secretServices({ main, events }: { main: Table; events: Events }
   }
 }
 
-export function jsonVariable(name: 'providers' | 'returnUrls' | 'restored'): unknown {
+export function jsonVariable(name: 'pollQueueUrls' | 'providers' | 'returnUrls' | 'restored'): unknown {
   const text = readEnvironment(name)
   try {
     return JSON.parse(text)

@@ -13,6 +13,8 @@ export const environmentNames = {
   outboundQueueUrl: 'OUTBOUND_QUEUE_URL',
   outboundDeadLetterUrl: 'OUTBOUND_DEAD_LETTER_URL',
   pollQueueUrl: 'POLL_QUEUE_URL',
+  /** JSON object of queues by provider: those of all others go to `pollQueueUrl`. */
+  pollQueueUrls: 'POLL_QUEUE_URLS',
   notifyQueueUrl: 'NOTIFY_QUEUE_URL',
   webhookKeyArn: 'WEBHOOK_KEY_ARN',
   /** `public`, or `loopback` where apps are developed on the same machine. */

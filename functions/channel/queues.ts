@@ -27,6 +27,8 @@ export const pollBatchSchema = z.strictObject({
   isRequested: z.boolean().optional(),
   /** The slot's interval of each, in the same order. */
   intervals: z.array(z.int().positive()).optional(),
+  /** When its turn was, in epoch milliseconds. */
+  dueAtMs: z.int().optional(),
 })
 
 /** Rings for one webhook's deliveries. */
@@ -54,6 +56,8 @@ export const keepAliveSchema = z.strictObject({ keepAlive: z.array(z.string().mi
 export const checkAppsSchema = z.strictObject({ checkApps: z.literal(true) })
 
 export interface PollBatch {
+  /** Of all of them. */
+  provider: string
   channelIds: string[]
   /** Minutes, in the same order. */
   intervals: number[]
@@ -72,28 +76,37 @@ export interface Queues {
   /** Batches for `fetch`. */
   poll(batches: PollBatch[]): Promise<void>
   /** A poll now, at somebody's wish. */
-  pollNow(channelId: string): Promise<void>
+  pollNow(channel: { id: string; provider: string }): Promise<void>
 }
 
 export interface QueueServices {
   sqs: SQSClient
   outboundQueueUrl: string
+  /** For providers without a queue of their own, and for work on secrets and mail. */
   pollQueueUrl: string
+  /** By provider: what waits for one holds up no other's. */
+  pollQueueUrls: Record<string, string>
   notifyQueueUrl: string
+  now(): number
 }
+
+export const pollQueueUrlsSchema = z.record(z.string(), z.string().min(1))
 
 /** SQS's own limit for one call. */
 const entriesPerCall = 10
 const callsAtOnce = 8
 
-export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl, notifyQueueUrl }: QueueServices): Queues {
-  async function pollCall(batches: PollBatch[]): Promise<void> {
-    const Entries = batches.map(({ delaySeconds, ...body }, index) => ({
-      Id: String(index),
-      MessageBody: JSON.stringify(body satisfies z.infer<typeof pollBatchSchema>),
-      DelaySeconds: delaySeconds,
-    }))
-    const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl: pollQueueUrl, Entries }))
+export function openQueues(services: QueueServices): Queues {
+  const { sqs, outboundQueueUrl, pollQueueUrl, pollQueueUrls, notifyQueueUrl, now } = services
+  const queueOf = (provider: string) =>
+    Object.hasOwn(pollQueueUrls, provider) ? pollQueueUrls[provider] : pollQueueUrl
+
+  async function pollCall({ QueueUrl, batches }: { QueueUrl?: string; batches: PollBatch[] }): Promise<void> {
+    const Entries = batches.map(({ provider, delaySeconds, ...batch }, index) => {
+      const body: z.infer<typeof pollBatchSchema> = { ...batch, dueAtMs: now() + delaySeconds * 1000 }
+      return { Id: String(index), MessageBody: JSON.stringify(body), DelaySeconds: delaySeconds }
+    })
+    const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
     // The minute then counts as not dispatched, and comes again: polled twice is harmless, not polled is not.
     if (Failed.length > 0) throw new Error(`SQS took ${Failed.length} of ${batches.length} batches not`)
   }
@@ -137,14 +150,20 @@ export function openQueues({ sqs, outboundQueueUrl, pollQueueUrl, notifyQueueUrl
       await sqs.send(new SendMessageCommand({ QueueUrl: notifyQueueUrl, MessageBody: JSON.stringify(body) }))
     },
 
-    async pollNow(channelId) {
-      const body: z.infer<typeof pollBatchSchema> = { channelIds: [channelId], isRequested: true }
-      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
+    async pollNow({ id, provider }) {
+      const body: z.infer<typeof pollBatchSchema> = { channelIds: [id], isRequested: true }
+      await sqs.send(
+        new SendMessageCommand({ QueueUrl: queueOf(provider), MessageBody: JSON.stringify(body) }),
+      )
     },
 
     async poll(batches) {
-      const calls = Array.from({ length: Math.ceil(batches.length / entriesPerCall) }, (_, index) =>
-        batches.slice(index * entriesPerCall, (index + 1) * entriesPerCall),
+      const byQueue = Map.groupBy(batches, ({ provider }) => queueOf(provider))
+      const calls = [...byQueue].flatMap(([QueueUrl, all]) =>
+        Array.from({ length: Math.ceil(all.length / entriesPerCall) }, (_, index) => ({
+          QueueUrl,
+          batches: all.slice(index * entriesPerCall, (index + 1) * entriesPerCall),
+        })),
       )
       const worker = async () => {
         for (let call = calls.shift(); call; call = calls.shift()) await pollCall(call)

@@ -33,7 +33,11 @@ const mailboxMs = 60_000
 type Batch = z.infer<typeof pollBatchSchema>
 
 export async function fetchBatch(batch: Batch, work: BatchWork): Promise<void> {
-  const intervals = new Map(batch.channelIds.map((id, index) => [id, batch.intervals?.[index]]))
+  const intervals = new Map(
+    batch.channelIds
+      .map((id, index) => [id, batch.intervals?.[index]] as const)
+      .filter(([, interval]) => !isOvertaken(batch.dueAtMs, interval, work.services.now())),
+  )
   const waiting = await work.services.channels.findMany([...intervals.keys()])
   const worker = async () => {
     for (let channel = waiting.shift(); channel; channel = waiting.shift()) {
@@ -45,6 +49,14 @@ export async function fetchBatch(batch: Batch, work: BatchWork): Promise<void> {
   await Promise.all([...providers].map(provider => work.services.pollMarks.polled(provider))).catch(error =>
     log({ event: 'poll_not_marked', ...errorForLog(error) }),
   )
+}
+
+/**
+ * A mailbox whose next turn has come while this batch waited is polled by that one: what piles up while a provider hangs is
+ * gone at once when it answers again, instead of polling each mailbox as often as it missed its turn.
+ */
+function isOvertaken(dueAtMs: number | undefined, interval: number | undefined, nowMs: number): boolean {
+  return dueAtMs !== undefined && interval !== undefined && nowMs - dueAtMs >= interval * 60_000
 }
 
 interface OneWork extends BatchWork {

@@ -1,4 +1,4 @@
-/** Every minute: mailboxes whose turn it is → poll queue; overdue outbox rows → doorbell; unannounced events → told. */
+/** Every minute: mailboxes whose turn it is → their provider's poll queue; overdue outbox rows → doorbell; unannounced events → told. */
 
 import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
@@ -104,19 +104,23 @@ async function pollMailboxes(services: ScheduleServices): Promise<void> {
   for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason
 }
 
-/** Pure: each batch has one provider's mailboxes, so that a provider that throttles or hangs slows its own only. */
+/**
+ * Pure: each batch has one provider's mailboxes, so that a provider that throttles or hangs slows its own only. Each
+ * provider's are spread over the minute.
+ */
 export function batchesOf(slots: Slot[]): PollBatch[] {
-  const batches: Slot[][] = []
-  for (const slot of slots) {
-    const last = batches.at(-1)
-    if (last?.[0]?.provider === slot.provider && last.length < mailboxesPerBatch) last.push(slot)
-    else batches.push([slot])
-  }
-  return batches.map((batch, index) => ({
-    channelIds: batch.map(({ channelId }) => channelId),
-    intervals: batch.map(({ intervalMinutes }) => intervalMinutes),
-    delaySeconds: Math.floor((index * spreadSeconds) / batches.length),
-  }))
+  return [...Map.groupBy(slots, ({ provider }) => provider)].flatMap(([provider, own]) => {
+    const count = Math.ceil(own.length / mailboxesPerBatch)
+    return Array.from({ length: count }, (_, index) => {
+      const batch = own.slice(index * mailboxesPerBatch, (index + 1) * mailboxesPerBatch)
+      return {
+        provider,
+        channelIds: batch.map(({ channelId }) => channelId),
+        intervals: batch.map(({ intervalMinutes }) => intervalMinutes),
+        delaySeconds: Math.floor((index * spreadSeconds) / count),
+      }
+    })
+  })
 }
 
 /** Doorbells are hints that may be lost; this finds every row whose time has come. */

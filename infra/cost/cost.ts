@@ -142,7 +142,8 @@ function quantitiesOf({
       used('kmsCalls') + days * 24 * assumed.unwrapsPerHour * Math.max(1, perMinute / mailboxesPerBatch / 10),
     kmsKeys: inTemplate.kmsKeys,
     secrets: inTemplate.secrets,
-    alarms: inTemplate.alarms,
+    // An alarm over several queues is charged for each.
+    alarms: inTemplate.alarmMetrics,
     customMetrics,
     dashboards: inTemplate.dashboards,
     traces: 0,

@@ -4,7 +4,7 @@ import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import { type Cost, costOf } from './cost.ts'
 import { priceList, priceOf } from './prices.ts'
-import { assumed, counted } from './units.ts'
+import { assumed, counted, inTemplate } from './units.ts'
 
 const traffic = { sentPerDay: 5, receivedPerDay: 10 }
 
@@ -61,7 +61,9 @@ ${bySize.join('\n')}
 ${thousand.alternatives.map(({ name, says, source }) => `- ${name}: ${says}. ${source}`).join('\n')}
 
 At rest, with no mail at all: ${dollars(rest.usd)} (${dollars(rest.usdAfterFreeTier)} with the free tier). Most of it are the alarms, metrics and
-dashboard, which \`operations\` in the configuration switches off, and two KMS keys.
+dashboard, which \`operations\` in the configuration switches off, and two KMS keys. Lambda looks into each of the ${inTemplate.queuesRead} queues
+all the time, ${assumed.emptyReceivesPerQueue.toLocaleString('en')} times a month each: ${dollars(priceOf('sqsRequests', assumed.emptyReceivesPerQueue, false))}, which is what a provider of its own in \`pollConcurrency\` costs,
+and $0.10 for its part of the alarm.
 
 ## By service: 1,000 mailboxes every 5 minutes
 

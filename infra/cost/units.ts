@@ -28,7 +28,7 @@ export const counted = {
 } satisfies Record<string, Used>
 
 /** Counted in the synthesized template. */
-export const inTemplate = { alarms: 19, dashboards: 1, kmsKeys: 2, secrets: 1, queuesRead: 3 }
+export const inTemplate = { alarmMetrics: 21, dashboards: 1, kmsKeys: 2, secrets: 1, queuesRead: 5 }
 
 /** Assumed. */
 export const assumed = {
@@ -46,7 +46,7 @@ export const assumed = {
   bytesPerMail: 75_000,
   /** Lambda's own three lines and the line of metrics. */
   logBytesPerInvocation: 1_500,
-  /** Event source mapping: five pollers, three long polls a minute each; 30 days. */
+  /** Event source mapping: five pollers, three long polls a minute each; 30 days. $0.26 for each queue. */
   emptyReceivesPerQueue: 648_000,
   /** Access tokens of Microsoft live 60 to 90 minutes; a poll or a send refreshes them. */
   refreshesPerDay: 20,

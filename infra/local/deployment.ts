@@ -1,6 +1,7 @@
 /** Makes of a template's resources what they stand for: tables, queues, functions, and what connects them. */
 
-import { createPool, type FunctionPool, type PoolOptions } from './function-pool.ts'
+import type { FunctionDefinition } from './execution-environment.ts'
+import { createPool, environmentsPerCaller, type FunctionPool, type PoolOptions } from './function-pool.ts'
 import { defineFunction, type FunctionSurroundings } from './functions.ts'
 import type { Route } from './http-routes.ts'
 import { isObject, listOf, numberOf, objectOf, textOf } from './json-shape.ts'
@@ -67,17 +68,31 @@ export function deployFunctions(
   const pools = new Map<string, FunctionPool>()
   for (const resource of ofType(resources, 'AWS::Lambda::Function')) {
     const definition = defineFunction(resource, resource.identity, surroundings)
-    if (definition) pools.set(resource.logicalId, createPool(definition, options))
+    if (!definition) continue
+    // On AWS one queue's backlog leaves room for the next; a pool that all share would not.
+    const queues = mappingsOf(resources).filter(({ FunctionName }) =>
+      refersTo(definition, FunctionName),
+    ).length
+    const maxEnvironments = Math.max(1, queues) * environmentsPerCaller
+    pools.set(resource.logicalId, createPool(definition, { ...options, maxEnvironments }))
   }
   return pools
 }
 
 /** @param reference a function's name or ARN, or a URI of API Gateway that contains the ARN */
 function findPool(pools: Map<string, FunctionPool>, reference: unknown): FunctionPool | undefined {
-  if (typeof reference !== 'string') return undefined
-  return [...pools.values()].find(({ definition: { functionName, arn } }) => {
-    return reference === functionName || reference === arn || reference.includes(`${arn}/`)
-  })
+  return [...pools.values()].find(({ definition }) => refersTo(definition, reference))
+}
+
+function refersTo({ functionName, arn }: FunctionDefinition, reference: unknown): boolean {
+  if (typeof reference !== 'string') return false
+  return reference === functionName || reference === arn || reference.includes(`${arn}/`)
+}
+
+function mappingsOf(resources: PlacedResource[]): PlacedResource['properties'][] {
+  return ofType(resources, 'AWS::Lambda::EventSourceMapping')
+    .map(({ properties }) => properties)
+    .filter(({ Enabled }) => Enabled !== false)
 }
 
 /** Starts to poll for every enabled event source mapping whose source is a queue. Filters are not applied. */
@@ -86,12 +101,12 @@ export function startQueueSources(
   { aws, pools, log }: { aws: AwsEngine; pools: Map<string, FunctionPool>; log: Log },
 ): QueueSource[] {
   const sources: QueueSource[] = []
-  for (const { properties } of ofType(resources, 'AWS::Lambda::EventSourceMapping')) {
+  for (const properties of mappingsOf(resources)) {
     const pool = findPool(pools, properties.FunctionName)
     const queue = ofType(resources, 'AWS::SQS::Queue').find(
       ({ identity }) => identity.attributes.Arn === properties.EventSourceArn,
     )
-    if (!pool || !queue || properties.Enabled === false) continue
+    if (!pool || !queue) continue
     const { ref: queueUrl, attributes } = queue.identity
     aws.returnMessages(attributes.QueueName ?? '')
     sources.push(

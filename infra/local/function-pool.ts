@@ -14,7 +14,8 @@ import {
 } from './execution-environment.ts'
 import { FunctionError, runtimeErrors } from './function-error.ts'
 
-export const maxEnvironments = 2
+/** What calls a function (HTTP, a schedule, each queue) may have as many of its environments at a time. */
+export const environmentsPerCaller = 2
 
 /** How long an idle environment stays beside another idle one. */
 const idleMs = 10_000
@@ -35,11 +36,13 @@ export interface PoolOptions {
   log(line: object): void
   /** Worker threads if absent. */
   boot?: Boot
+  /** Most environments at a time; as for one caller if absent. */
+  maxEnvironments?: number
 }
 
 export function createPool(
   definition: FunctionDefinition,
-  { log, boot = bootThread }: PoolOptions,
+  { log, boot = bootThread, maxEnvironments = environmentsPerCaller }: PoolOptions,
 ): FunctionPool {
   const environments = new Set<ExecutionEnvironment>()
   const idle: { environment: ExecutionEnvironment; retirement: NodeJS.Timeout }[] = []

@@ -2,7 +2,7 @@
 
 import { callJson } from './engine-call.ts'
 import type { FunctionError } from './function-error.ts'
-import { type FunctionPool, maxEnvironments } from './function-pool.ts'
+import { environmentsPerCaller, type FunctionPool } from './function-pool.ts'
 import { isObject, type JsonObject, listOf, objectOf, textOf } from './json-shape.ts'
 import { region } from './template.ts'
 
@@ -14,7 +14,7 @@ export interface QueueSourceOptions {
   pool: FunctionPool
   /** 1 to 10. Lambda can gather more than SQS's ten per receive; this does not, nor does it wait for a batch to fill. */
   batchSize: number
-  /** Most invocations at a time; the pool's size if absent. */
+  /** Most invocations at a time; here never more than the environments of one caller, which is Lambda's least. */
   maxConcurrency?: number
   reportsItemFailures: boolean
   log(line: object): void
@@ -35,7 +35,7 @@ const longPollSeconds = 20
 const pauseAfterFailureMs = 1_000
 
 export function startQueueSource(options: QueueSourceOptions): QueueSource {
-  const maxConcurrency = Math.min(options.maxConcurrency ?? maxEnvironments, maxEnvironments)
+  const maxConcurrency = Math.min(options.maxConcurrency ?? environmentsPerCaller, environmentsPerCaller)
   const running = new Set<Promise<void>>()
   let stopping = false
 

@@ -150,6 +150,29 @@ test('50 idle mailboxes in their right slots: three reads each at most, and not 
   expect(calls.length).toBeLessThanOrEqual(3 * 50)
 })
 
+test('what waited so long that its next turn has come is left to that, so that no backlog is polled twice', async () => {
+  const margaret = await mailboxes.connect(bench, 'margaret')
+  await mailboxes.deliver('margaret', { subject: 'to margaret' })
+  const waited = { channelIds: [ada.id, margaret.id], intervals: [5, 15], dueAtMs: bench.now() - 5 * 60_000 }
+  await pollIn(waited)
+  expect(await told()).toEqual(['to margaret'])
+  await pollIn({ ...waited, dueAtMs: bench.now() - 4 * 60_000 })
+  expect(await told()).toEqual(['to margaret', 'to ada'])
+})
+
+test('a poll that somebody asked for is made, however long it waited', async () => {
+  await pollIn({ channelIds: [ada.id], isRequested: true })
+  expect(await told()).toEqual(['to ada'])
+})
+
+test('of one batch no more than 50 mailboxes have a connection at the same time', async () => {
+  imap.greeting = 'hang'
+  const channelIds = []
+  for (let i = 0; i < 60; i++) channelIds.push((await addChannel(bench, { provider: 'scripted' })).id)
+  await pollIn({ channelIds }, bench.now() + 3_000)
+  expect(imap.mostAtOnce).toBe(50)
+})
+
 test('channels that are gone or named twice do no harm', async () => {
   await poll('ch_unknown', ada.id, ada.id)
   expect(await told()).toEqual(['to ada'])

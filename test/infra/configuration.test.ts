@@ -47,6 +47,11 @@ describe('each value that is not usable is refused with field, rule and value', 
     [{ appName: '' }, 'appName '],
     [{ returnUrls: ['/connected'] }, 'returnUrls.0 must be a URL; found: /connected'],
     [{ pollIntervalMinutes: 7 }, 'pollIntervalMinutes must be one of 1, 5, 15, 60; found: 7'],
+    [
+      { pollConcurrency: { microsoft: 1 } },
+      'pollConcurrency.microsoft must be a whole number from 2 to 1000; found: 1',
+    ],
+    [{ pollConcurrency: { outlook: 5 } }, 'pollConcurrency.outlook must be one of microsoft, google,'],
     [{ retention: { logDays: 15 } }, 'retention.logDays must be one of 1, 3, 5, 7, 14, 30,'],
     [{ retention: { mailDays: 7 } }, 'retention.mailDays must be a whole number from 30 to 36500; found: 7'],
     [
@@ -107,6 +112,28 @@ test('what the CLI hands on as JSON is read as such, and refused if it is none',
 test('what was read once can be read again', () => {
   const configuration = readConfiguration({ domain, retention: { mailDays: 90 } })
   expect(readConfiguration(configuration)).toEqual(configuration)
+})
+
+test('each provider that is named has a queue for its polls and a share of fetch, the others have one together', () => {
+  const { system } = buildApp({
+    configuration: { pollConcurrency: { google: 4, others: 2, 'microsoft-gcc-high': 6 } },
+  })
+  const template = Template.fromStack(system)
+  const caps = Object.entries(template.findResources('AWS::Lambda::EventSourceMapping')).flatMap(
+    ([id, { Properties }]) => {
+      const { ScalingConfig, EventSourceArn, BatchSize } = Properties
+      const cap = ScalingConfig?.MaximumConcurrency
+      return cap
+        ? [[id.replace(/ToFetch.*/, ''), cap, BatchSize, EventSourceArn['Fn::GetAtt'][0].slice(0, -8)]]
+        : []
+    },
+  )
+  expect(caps.sort()).toEqual([
+    ['Poll', 2, 1, 'Poll'],
+    ['PollGoogle', 4, 1, 'PollGoogle'],
+    ['PollMicrosoft', 20, 1, 'PollMicrosoft'],
+    ['PollMicrosoftGccHigh', 6, 1, 'PollMicrosoftGccHigh'],
+  ])
 })
 
 test('with a domain, the API answers under it alone, and people and providers are told of it', () => {

@@ -79,8 +79,13 @@ test('what is paid by the month is in the template as often as is said', () => {
   const { system, data } = buildApp()
   const count = (type: string) =>
     [system, data].flatMap(stack => Object.keys(Template.fromStack(stack).findResources(type))).length
+  const alarms = Object.values(Template.fromStack(system).findResources('AWS::CloudWatch::Alarm'))
+  const alarmMetrics = alarms.flatMap(
+    ({ Properties }) =>
+      Properties.Metrics?.filter(({ MetricStat }: { MetricStat?: object }) => MetricStat) ?? [Properties],
+  ).length
   expect({
-    alarms: count('AWS::CloudWatch::Alarm'),
+    alarmMetrics,
     dashboards: count('AWS::CloudWatch::Dashboard'),
     kmsKeys: count('AWS::KMS::Key'),
     secrets: count('AWS::SecretsManager::Secret'),

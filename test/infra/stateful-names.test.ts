@@ -29,6 +29,8 @@ const boundTo = {
   OutboundDeadLettersE7FEDD18: 'AWS::SQS::Queue',
   PollC3D9C052: 'AWS::SQS::Queue',
   PollDeadLetters74A660F3: 'AWS::SQS::Queue',
+  PollMicrosoftBBBA3618: 'AWS::SQS::Queue',
+  PollGoogleE54F7997: 'AWS::SQS::Queue',
   Notify29C25B1B: 'AWS::SQS::Queue',
   NotifyDeadLetters9789CAC7: 'AWS::SQS::Queue',
   Http36EFD62B: 'AWS::ApiGatewayV2::Api',

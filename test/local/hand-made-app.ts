@@ -123,7 +123,13 @@ export function queueFor(
     visibilitySeconds = 30,
     maxReceiveCount = 3,
     batchSize = 10,
-  }: { visibilitySeconds?: number; maxReceiveCount?: number; batchSize?: number } = {},
+    maxConcurrency,
+  }: {
+    visibilitySeconds?: number
+    maxReceiveCount?: number
+    batchSize?: number
+    maxConcurrency?: number
+  } = {},
 ): Record<string, object> {
   return {
     Dead: { Type: 'AWS::SQS::Queue', Properties: {} },
@@ -141,6 +147,7 @@ export function queueFor(
         EventSourceArn: { 'Fn::GetAtt': ['Work', 'Arn'] },
         FunctionName: { Ref: to },
         FunctionResponseTypes: ['ReportBatchItemFailures'],
+        ...(maxConcurrency && { ScalingConfig: { MaximumConcurrency: maxConcurrency } }),
       },
     },
   }

@@ -141,6 +141,27 @@ test('a batch that takes long does not delay the next', async () => {
   await app.cloud.kill('Work0')
 })
 
+test('a queue whose batches hang holds as many invocations as it may, and another queue of the function goes on', async () => {
+  const second = Object.fromEntries(
+    Object.entries(queueFor('Work0', { batchSize: 1, maxConcurrency: 2 })).map(([id, resource]) => [
+      `Second${id}`,
+      JSON.parse(
+        JSON.stringify(resource).replaceAll('"Work"', '"SecondWork"').replaceAll('"Dead"', '"SecondDead"'),
+      ),
+    ]),
+  )
+  const { app, client } = await run(
+    { batchSize: 1, maxConcurrency: 2 },
+    { resources: second, outputs: { Second: { Value: { Ref: 'SecondWork' } } } },
+  )
+  await send(client, app.cloud.outputs.Work, ['wait', 'wait', 'wait'])
+  await vi.waitFor(() => expect(recordsOf(app)).toHaveLength(2), 5_000)
+  await send(client, app.cloud.outputs.Second, ['next'])
+  await vi.waitFor(async () => expect(await left(client, app.cloud.outputs.Second)).toBe(0), 5_000)
+  expect(recordsOf(app).map(({ body }) => body)).toEqual(['wait', 'wait', 'next'])
+  await app.cloud.kill('Work0')
+})
+
 test('a topic delivers to a subscribed queue, raw and filtered as the template says', async () => {
   const { app } = await run(
     {},

@@ -63,6 +63,7 @@ export async function openSendingGround(
     outboundDeadLetterUrl: `${endpoints.aws}/000000000000/dead`,
     outboundQueueUrl: `${endpoints.aws}/000000000000/outbound`,
     pollQueueUrl: `${endpoints.aws}/000000000000/poll`,
+    pollQueueUrls: '{}',
     notifyQueueUrl: `${endpoints.aws}/000000000000/notify`,
     webhookKeyArn: stores.keyArn,
     webhookEgress: 'loopback',

@@ -8,6 +8,7 @@ import type { Restored } from '../../functions/channel/restored.ts'
 import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import type { Boot } from '../../infra/local/execution-environment.ts'
+import type { Settings } from '../../infra/local/settings.ts'
 import { type System, startSystem } from '../../infra/local/system.ts'
 import { assemblyFolder, cacheFolder } from './cache.ts'
 
@@ -19,7 +20,12 @@ export interface RunningSystem {
   /** Every line the functions and the runner wrote. */
   log: object[]
   /** Stops and starts again, on the same data. */
-  restart(change?: { whileDown?(folder: string): Promise<void>; restored?: Restored }): Promise<void>
+  restart(change?: {
+    whileDown?(folder: string): Promise<void>
+    restored?: Restored
+    /** Entries that take the place of the sandbox's. */
+    providers?: Settings['providers']
+  }): Promise<void>
   /** The whole way from the connect link to the confirmed channel. */
   connect(
     persona: string,
@@ -46,13 +52,16 @@ export function useRunningSystem(
   let system: System | undefined
   const log: object[] = []
 
-  async function start(restored?: Restored): Promise<void> {
+  async function start({
+    restored,
+    providers = {},
+  }: Partial<Pick<Settings, 'restored' | 'providers'>> = {}): Promise<void> {
     system = await startSystem(
       {
         port: system ? Number(new URL(system.url).port) : 0,
         folder,
         apiKey,
-        providers: {},
+        providers,
         apps: {},
         restored,
       },
@@ -93,10 +102,10 @@ export function useRunningSystem(
     },
     log,
 
-    async restart({ whileDown, restored } = {}) {
+    async restart({ whileDown, ...settings } = {}) {
       await running().close()
       await whileDown?.(folder)
-      await start(restored)
+      await start(settings)
     },
 
     async connect(persona, { accountId = 'acme', provider = 'microsoft', session = {}, script } = {}) {

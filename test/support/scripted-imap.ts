@@ -17,6 +17,8 @@ export interface ScriptedImap {
   /** `drop` hangs up instead, `hang` says nothing for ever. */
   greeting: string
   connections: number
+  /** Most of them at the same time. */
+  mostAtOnce: number
 }
 
 /** Starts one that ends with the test. */
@@ -28,6 +30,7 @@ export async function startScriptedImap(): Promise<ScriptedImap> {
     socket => {
       sockets.add(socket)
       imap.connections += 1
+      imap.mostAtOnce = Math.max(imap.mostAtOnce, sockets.size)
       socket.on('error', () => {}).once('close', () => sockets.delete(socket))
       if (imap.greeting === 'drop') return void socket.destroy()
       if (imap.greeting === 'hang') return
@@ -61,6 +64,7 @@ export async function startScriptedImap(): Promise<ScriptedImap> {
     authenticate: 'OK AUTHENTICATE completed.',
     afterwards: null,
     connections: 0,
+    mostAtOnce: 0,
   }
   onTestFinished(
     () =>

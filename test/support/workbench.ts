@@ -101,8 +101,8 @@ export function recordQueues(): RecordedQueues {
     async notify(webhookId) {
       notified.push(webhookId)
     },
-    async pollNow(channelId) {
-      asked.push(channelId)
+    async pollNow({ id }) {
+      asked.push(id)
     },
     async poll(batches) {
       polls.push(...batches)

@@ -30,6 +30,7 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
   await schedulesRareWork(running, { channel, places })
   await webhookThatRecovers(running, { channel, places })
   await ownerIsWrittenTo(running, { channel, places })
+  await pollsOfEachProvider(running, places)
   await firstSealOfTheDay(running, places)
   await endOfGrants(running, channel)
 }
@@ -349,6 +350,21 @@ async function ownerIsWrittenTo(
     e => e.type === 'message.sent' && e.data.message.subject.startsWith('Please reconnect the mailbox'),
   )
   await running.sandbox('/personas/grace/script', { script: null })
+}
+
+/** Each provider has a queue of its own: polls go there when somebody connects, asks, or their minute comes. */
+async function pollsOfEachProvider(running: RunningSystem, places: Places): Promise<void> {
+  const session = { autoConfirm: true }
+  const { id } = await running.connect('linus', { accountId, provider: 'google', session })
+  await running.app.call('POST', `/v1/channels/${id}/poll`)
+  // As if this minute had not been dispatched yet.
+  await changeItem(
+    places,
+    places.mainTable,
+    { pk: 'SCHEDULE', sk: 'LAST_MINUTE' },
+    { minute: Math.floor(Date.now() / 60_000) - 1 },
+  )
+  await running.system.cloud.invoke('Schedule', {})
 }
 
 /** The first token that a function seals on a new day makes the day's key: the same code, with the function's name. */
