@@ -97,16 +97,15 @@ export async function cancel(message: OutboundMessage, row: OutboxRow, place: Pl
   await finish(message, row, { change: { state: 'cancelled', fault }, ...place })
 }
 
-/** Keeps a message until its channel is well again; told once per stay. */
+/** Keeps a message until its channel is well again; told once per stay, before the row is put off: a crash between repeats both. */
 export async function park(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
   const { services, channel } = place
-  if (message.state !== 'parked') {
-    const parked = await move(message, { state: 'parked', fault: channel.auth.fault }, place)
-    if (!parked) return
-    await tell(parked, channel.auth.since, place)
-  }
-  if (!row.waitsForChannel || row.dueAt < message.expiresAt)
-    await services.outbox.postpone(row, message.expiresAt, { waitsForChannel: true })
+  if (message.state === 'parked' && row.waitsForChannel && row.dueAt >= message.expiresAt) return
+  const change = { state: 'parked' as const, fault: channel.auth.fault }
+  const parked = message.state === 'parked' ? message : await move(message, change, place)
+  if (!parked) return
+  await tell(parked, channel.auth.since, place)
+  await services.outbox.postpone(row, message.expiresAt, { waitsForChannel: true })
 }
 
 /** The server refused this mail for now. It is tried again at a pace of its own, whatever becomes of the others. */

@@ -92,6 +92,19 @@ test('an event that cannot be told when the mail is sent is told later, and the 
   expect(await eventTypes(sending.bench)).toEqual(['message.sent'])
 })
 
+test('that a message is parked is told later, once, if it cannot be told when it is parked', async () => {
+  const sending = await start()
+  const message = await sending.accept('1')
+  const { access } = sending.channel
+  await sending.bench.channels.change(sending.channel.id, {
+    access: { ...access, smtp: { state: 'blocked', fault: null } },
+  })
+  await drainThrough(sending, ({ service }) => service === 'sns')
+  await sending.drain()
+  expect((await sending.latest(message)).state).toBe('parked')
+  expect(await eventTypes(sending.bench)).toEqual(['message.parked'])
+})
+
 test('I8: a failing event topic does not stop the channel’s other mail', async () => {
   const sending = await start()
   await sending.accept('1')
