@@ -1,6 +1,6 @@
 /** A private Dovecot: IMAP over TLS, LMTP, and the check of logins for Postfix. Tokens are asked about at the sandbox. */
 
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../../infra/local/free-port.ts'
 import { addressesOf, type Persona } from '../../infra/sandbox/personas.ts'
@@ -28,6 +28,8 @@ export interface Dovecot {
   stop(): Promise<void>
   /** After `stop`, on the same ports and mailboxes. */
   start(): Promise<void>
+  /** What is left is what a restored server has: the mails of the inbox, and nothing known about their numbers. */
+  forgetNumbers(upn: string): Promise<void>
 }
 
 /** The owner of all mail. No such user need exist. */
@@ -60,13 +62,21 @@ export async function startDovecot(options: DovecotOptions): Promise<Dovecot> {
   }
 
   let running = await start()
+  const maildir = (upn: string) => join(mail, upn.toLowerCase(), 'Maildir')
   return {
     imapPort,
     lmtpPort,
     saslPort,
-    maildir: upn => join(mail, upn.toLowerCase(), 'Maildir'),
+    maildir,
     stop: () => running.stop(),
     async start() {
+      running = await start()
+    },
+    async forgetNumbers(upn) {
+      await running.stop()
+      for (const name of await readdir(maildir(upn))) {
+        if (name.startsWith('dovecot')) await rm(join(maildir(upn), name), { recursive: true })
+      }
       running = await start()
     },
   }

@@ -1,5 +1,3 @@
-import { readdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
 import type { Json } from '../../infra/local/as-app.ts'
 import { handOver, letter } from './handing-over.ts'
@@ -89,16 +87,6 @@ describe.skipIf(missingForMail !== null)('fetching from Dovecot', () => {
     expect(await subjects()).toEqual(['after the gap'])
   })
 
-  /** What is left is what a restored server has: the mails, and nothing known about their numbers. */
-  async function forgetNumbers() {
-    await system.dovecot.stop()
-    const maildir = system.dovecot.maildir(owner)
-    for (const name of await readdir(maildir)) {
-      if (name.startsWith('dovecot')) await rm(join(maildir, name), { recursive: true })
-    }
-    await system.dovecot.start()
-  }
-
   test('after a change of UIDVALIDITY old mail is not told again, and new mail is', async () => {
     const { deliver, received, subjects } = await begin('validity')
     await deliver('old one')
@@ -106,7 +94,7 @@ describe.skipIf(missingForMail !== null)('fetching from Dovecot', () => {
     await received('old one')
     await received('old two')
     const before = await (await lookIn()).uidValidity()
-    await forgetNumbers()
+    await system.dovecot.forgetNumbers(owner)
     expect(await (await lookIn()).uidValidity()).not.toBe(before)
 
     await deliver('new under new numbers')
@@ -121,7 +109,7 @@ describe.skipIf(missingForMail !== null)('fetching from Dovecot', () => {
     await deliver('seen')
     await received('seen')
     await deliver('not seen yet')
-    await forgetNumbers()
+    await system.dovecot.forgetNumbers(owner)
     await received('not seen yet')
     expect(await subjects()).toEqual(['seen', 'not seen yet'])
   })
@@ -133,7 +121,7 @@ describe.skipIf(missingForMail !== null)('fetching from Dovecot', () => {
     const later = await begin('later')
     await later.deliver('first')
     await later.received('first')
-    await forgetNumbers()
+    await system.dovecot.forgetNumbers(owner)
     await later.deliver('second')
     await later.received('second')
     const told = (await system.events('later')).filter(({ type }) => type === 'message.received')

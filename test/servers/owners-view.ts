@@ -13,13 +13,14 @@ export interface OwnersView {
   uidValidity(): Promise<string>
   markRead(uid: number): Promise<void>
   expunge(uid: number): Promise<void>
+  move(uid: number, toFolder: string): Promise<void>
   /** The one mail that contains the text, once it is there. @throws Error after ten seconds */
   arrived(text: string): Promise<{ uid: number; text: string }>
 }
 
 const arrivalTimeoutMs = 10_000
 
-/** Opens a folder until the end of the test. */
+/** Opens a folder, which is made if need be, until the end of the test. */
 export async function openOwnersView(login: {
   server: MailServer
   user: string
@@ -39,6 +40,7 @@ export async function openOwnersView(login: {
   client.on('error', () => {})
   await client.connect()
   onTestFinished(() => client.close())
+  if (folder !== 'INBOX') await client.mailboxCreate(folder)
   await client.mailboxOpen(folder)
 
   async function mails() {
@@ -68,6 +70,9 @@ export async function openOwnersView(login: {
     },
     async expunge(uid) {
       await client.messageDelete(String(uid), { uid: true })
+    },
+    async move(uid, toFolder) {
+      await client.messageMove(String(uid), toFolder, { uid: true })
     },
     async arrived(text) {
       const deadlineMs = Date.now() + arrivalTimeoutMs
