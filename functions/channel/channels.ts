@@ -51,7 +51,14 @@ const channelSchema = z.object({
   connectedAt: z.string(),
   /** Mail that arrived before is not reported. */
   fetchSince: z.string(),
-  lastFetchedAt: z.string().nullable(),
+  lastFetchedAt: z
+    .string()
+    .nullable()
+    .describe(
+      'When the mailbox was last read, whether or not there was mail. In a mailbox where nothing arrives it may lag by three hours, and longer only if nothing could be read; `connection` and `isOverdue` tell that sooner.',
+    ),
+  /** When mail last came, or somebody asked for a poll; absent until then (poll-interval.ts). */
+  lastActiveAt: z.string().optional(),
   /** Set once the app disconnected it; nothing is sent or fetched any more. */
   disconnectedAt: z.string().nullable(),
   /** Events that were decided together with the last change and are not announced yet. */
@@ -175,6 +182,7 @@ export const channelDocumentSchema = channelSchema
     imapTrouble: true,
     smtpTrouble: true,
     tried: true,
+    lastActiveAt: true,
     isOverdueTold: true,
     reminders: true,
     wakeAt: true,

@@ -9,10 +9,16 @@ const hotMs = 30 * minuteMs
 const coldMs = 24 * 60 * minuteMs
 const frozenMs = 7 * coldMs
 
+type Active = Pick<Channel, 'connectedAt' | 'lastFetchedAt' | 'lastActiveAt'>
+
+/** Before there was a time of its own for this, `lastFetchedAt` was moved by nothing else. */
+export function lastActiveAt({ lastActiveAt, lastFetchedAt, connectedAt }: Active): string {
+  return lastActiveAt ?? lastFetchedAt ?? connectedAt
+}
+
 export interface Activity {
-  channel: Pick<Channel, 'auth' | 'connectedAt' | 'disconnectedAt' | 'lastFetchedAt' | 'nextProbeAt'> & {
-    imapTrouble: { until: string } | null
-  }
+  channel: Active &
+    Pick<Channel, 'auth' | 'disconnectedAt' | 'nextProbeAt'> & { imapTrouble: { until: string } | null }
   /** What the operator wants for a mailbox with some traffic. */
   baseMinutes: number
   /** Mail is waiting already. */
@@ -22,12 +28,12 @@ export interface Activity {
 
 /** Pure: one step faster than the base after traffic, one or two slower in silence. */
 export function pollInterval({ channel, baseMinutes, hasMore, now }: Activity): number {
-  const { auth, imapTrouble, connectedAt, disconnectedAt, lastFetchedAt, nextProbeAt } = channel
+  const { auth, imapTrouble, disconnectedAt, nextProbeAt } = channel
   // Only a person can mend it; the slot is kept so that nothing has to put the mailbox back into one.
   if (disconnectedAt !== null || auth.state === 'reconnect_required' || auth.state === 'app_fault') return 60
   if (nextProbeAt !== null && auth.state !== 'connected') return 15
 
-  const quietMs = now - Date.parse(lastFetchedAt ?? connectedAt)
+  const quietMs = now - Date.parse(lastActiveAt(channel))
   const steps = hasMore || quietMs < hotMs ? -1 : quietMs < coldMs ? 0 : quietMs < frozenMs ? 1 : 2
   const usual = at(pollIntervals.findIndex(minutes => minutes >= baseMinutes) + steps)
   if (imapTrouble === null) return usual

@@ -5,7 +5,7 @@ import type { Channel } from '../channel/channels.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
-import { pollInterval } from '../channel/poll-interval.ts'
+import { lastActiveAt, pollInterval } from '../channel/poll-interval.ts'
 import type { PollMarks } from '../channel/poll-marks.ts'
 import type { pollBatchSchema } from '../channel/queues.ts'
 import type { Slots } from '../channel/slots.ts'
@@ -75,8 +75,8 @@ async function pollOne(channel: Channel, { services, deadlineMs, batch, interval
   try {
     const { hasTaken, hasMore } = await pollMailbox(channel, poll)
     services.metrics.add('PollsDone')
-    const lastFetchedAt = hasTaken ? new Date(now()).toISOString() : channel.lastFetchedAt
-    await moveSlot({ ...channel, lastFetchedAt }, { services, interval, hasMore })
+    const activeAt = hasTaken ? new Date(now()).toISOString() : lastActiveAt(channel)
+    await moveSlot({ ...channel, lastActiveAt: activeAt }, { services, interval, hasMore })
   } catch (error) {
     services.metrics.add(asPostroomError(error).code === 'internal' ? 'InternalFaults' : 'PollsFailed')
     log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })

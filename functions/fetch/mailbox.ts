@@ -9,6 +9,7 @@ import type { Health } from '../channel/health.ts'
 import { proofIn } from '../channel/health-transitions.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
 import type { ImapLogin } from '../channel/imap-sign-in.ts'
+import { lastActiveAt } from '../channel/poll-interval.ts'
 import { type Providers, providerOf } from '../channel/provider.ts'
 import type { Queues } from '../channel/queues.ts'
 import { lookAgain, settleRefusal } from '../channel/recheck.ts'
@@ -48,16 +49,13 @@ const nothing: Outcome = { hasTaken: false, hasMore: false }
 
 /** @throws PostroomError once the channel's health shows what went wrong */
 export async function pollMailbox(seen: Channel, poll: Poll): Promise<Outcome> {
-  const { channels, health, now } = poll.services
+  const { health, now } = poll.services
   if (restsUntil(seen, 'imap', now()) !== null) return nothing
   const channel = isProbeDue(seen, now()) ? await probedAgain(seen, poll.services) : seen
   if (!mayUse(channel, 'imap')) return nothing
   try {
     const outcome = await fetchOverSessions(channel, poll)
-    // An idle poll leaves no trace, unless somebody waits for it.
-    if (outcome.hasTaken || poll.isRequested) {
-      await channels.change(channel.id, { lastFetchedAt: new Date(now()).toISOString() })
-    }
+    await markRead(channel, { isActive: outcome.hasTaken || poll.isRequested }, poll.services)
     await health.succeeded(channel, 'imap')
     return outcome
   } catch (thrown) {
@@ -66,6 +64,24 @@ export async function pollMailbox(seen: Channel, poll: Poll): Promise<Outcome> {
     if (error.code !== 'internal' && !isAppFault(error)) await health.failed(channel, 'imap', error)
     throw error
   }
+}
+
+/** An idle poll leaves its time this often, so that it shows when the mailbox was last read, for next to nothing. */
+const markEveryMs = 3 * 3600_000
+
+async function markRead(
+  channel: Channel,
+  { isActive }: { isActive: boolean },
+  { channels, now }: MailboxServices,
+): Promise<void> {
+  const isMarked = now() - Date.parse(channel.lastFetchedAt ?? '1970') < markEveryMs
+  // What ends a trouble writes anyway: how long it has lasted is exact.
+  if (!isActive && isMarked && channel.imapTrouble === null) return
+  const at = new Date(now()).toISOString()
+  await channels.change(channel.id, {
+    lastFetchedAt: at,
+    lastActiveAt: isActive ? at : lastActiveAt(channel),
+  })
 }
 
 /**

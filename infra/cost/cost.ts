@@ -95,6 +95,7 @@ function quantitiesOf({
   const received = mailboxes * receivedPerDay * days
   // Of a mailbox that is polled less often than that, a token is not always refreshed.
   const refreshes = mailboxes * Math.min(assumed.refreshesPerDay, 1440 / intervalMinutes) * days
+  const readTimes = mailboxes * Math.min(8, 1440 / intervalMinutes) * days
   const events = sent + received
   const invocations: Record<FunctionFolder, number> = {
     fetch: batches,
@@ -118,6 +119,7 @@ function quantitiesOf({
 
   const used = (unit: keyof (typeof counted)['idlePoll']) =>
     polls * counted.idlePoll[unit] +
+    readTimes * counted.readTime[unit] +
     received * counted.receivedMail[unit] +
     sent * counted.sentMail[unit] +
     refreshes * counted.refresh[unit] +

@@ -17,6 +17,8 @@ interface Used {
 export const counted = {
   /** A mailbox with nothing new, its access token good. */
   idlePoll: { reads: 3, writes: 0, s3Puts: 0, s3Gets: 0, snsPublishes: 0, kmsCalls: 0 },
+  /** What a mailbox without mail leaves every three hours, on top of the poll: that it was read. */
+  readTime: { reads: 0, writes: 1, s3Puts: 0, s3Gets: 0, snsPublishes: 0, kmsCalls: 0 },
   /** One new mail, on top of the poll that brings it. */
   receivedMail: { reads: 4, writes: 12, s3Puts: 2, s3Gets: 0, snsPublishes: 1, kmsCalls: 0 },
   /** One message from the API's answer to its end, on a session of its own. */

@@ -19,7 +19,8 @@ const interval = ({
       imapTrouble: null,
       connectedAt: ago(hours(10_000)),
       disconnectedAt: null,
-      lastFetchedAt: ago(hours(2)),
+      lastFetchedAt: null,
+      lastActiveAt: ago(hours(2)),
       nextProbeAt: null,
       ...channel,
     },
@@ -34,7 +35,7 @@ test.each([
   [15, hours(2 * 24)],
   [60, hours(8 * 24)],
 ])('every %i minutes when the last mail came %i ms ago', (minutes, quietMs) => {
-  expect(interval({ lastFetchedAt: ago(quietMs) })).toBe(minutes)
+  expect(interval({ lastActiveAt: ago(quietMs) })).toBe(minutes)
 })
 
 test.each([
@@ -43,15 +44,15 @@ test.each([
   [60, [15, 60, 60, 60]],
 ])('a base of %i minutes moves with it', (baseMinutes, expected) => {
   const quiet = [minuteMs, hours(2), hours(48), hours(24 * 8)]
-  expect(quiet.map(ms => interval({ baseMinutes, lastFetchedAt: ago(ms) }))).toEqual(expected)
+  expect(quiet.map(ms => interval({ baseMinutes, lastActiveAt: ago(ms) }))).toEqual(expected)
 })
 
 test('mail that is waiting counts as traffic', () => {
-  expect(interval({ hasMore: true, lastFetchedAt: ago(hours(24 * 8)) })).toBe(1)
+  expect(interval({ hasMore: true, lastActiveAt: ago(hours(24 * 8)) })).toBe(1)
 })
 
 test('a mailbox without any mail yet counts from when it was connected', () => {
-  expect(interval({ lastFetchedAt: null, connectedAt: ago(minuteMs) })).toBe(1)
+  expect(interval({ lastActiveAt: undefined, connectedAt: ago(minuteMs) })).toBe(1)
 })
 
 test.each([

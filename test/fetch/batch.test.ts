@@ -125,8 +125,8 @@ async function intervalOf(id: string): Promise<number | undefined> {
 test('a mailbox that gets mail is polled more often, and less often again when it is quiet', async () => {
   await pollIn({ channelIds: [ada.id], intervals: [5] })
   expect(await intervalOf(ada.id)).toBe(1)
-  const lastFetchedAt = new Date(bench.now() - 60 * 60_000).toISOString()
-  await bench.channels.change(ada.id, { lastFetchedAt })
+  const lastActiveAt = new Date(bench.now() - 60 * 60_000).toISOString()
+  await bench.channels.change(ada.id, { lastActiveAt })
   await pollIn({ channelIds: [ada.id], intervals: [1] })
   expect(await intervalOf(ada.id)).toBe(5)
 })

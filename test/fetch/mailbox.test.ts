@@ -124,13 +124,58 @@ test('an idle poll of a process that is warm makes no call of KMS and none of S3
   )
 })
 
-test('a poll that somebody asked for leaves its time, also when there was nothing', async () => {
-  await poll()
-  await bench.channels.change(channel.id, { lastFetchedAt: null })
-  await poll()
-  expect((await bench.channels.get(channel.id)).lastFetchedAt).toBeNull()
-  await poll(channel, { isRequested: true })
-  expect((await bench.channels.get(channel.id)).lastFetchedAt).not.toBeNull()
+/** A mailbox of a process whose clock runs ahead of the sandbox's, which looks at its tokens by its own. */
+async function mailboxAhead() {
+  const { providers, apps } = mailboxes
+  const ahead = openWorkbench(await engines.fresh(), { providers, apps })
+  const { id } = await mailboxes.connect(ahead, 'margaret')
+  const latest = () => ahead.channels.get(id)
+  const readAt = async () => Date.parse((await latest()).lastFetchedAt ?? '')
+  const pollAfter = async (ms: number, { isRequested = false, ...changed }: Partial<PollChanges> = {}) => {
+    ahead.clock.advance(ms)
+    const services = { ...ahead, ...changed }
+    await pollMailbox(await latest(), { services, deadlineMs: ahead.now() + hourMs, isRequested })
+  }
+  return { ahead, id, latest, readAt, pollAfter }
+}
+
+type PollChanges = Pick<Workbench, 'imap'> & { isRequested: boolean }
+
+test('when a quiet mailbox was last read is known to three hours, for one write in as long, and exactly once asked for', async () => {
+  const { ahead, readAt, pollAfter } = await mailboxAhead()
+  const times = []
+  for (let polls = 0; polls <= 12; polls++) {
+    await pollAfter(hourMs / 2)
+    times.push(await readAt())
+    expect(ahead.now() - (times.at(-1) ?? 0)).toBeLessThan(3 * hourMs)
+  }
+  expect(new Set(times).size).toBe(3)
+  const asked = ahead.now()
+  await pollAfter(1_000, { isRequested: true })
+  expect(await readAt()).toBeGreaterThan(asked)
+})
+
+test('a poll that fails leaves the time of the last one that did not, and the first good one renews it', async () => {
+  const { ahead, readAt, pollAfter } = await mailboxAhead()
+  await pollAfter(0)
+  const before = await readAt()
+  const imap = { open: () => Promise.reject(new PostroomError('imap_unreachable')) }
+  for (let polls = 0; polls < 4; polls++) {
+    await thrownBy(() => pollAfter(hourMs, { imap }))
+    expect(await readAt()).toBe(before)
+  }
+  const mended = ahead.now()
+  await pollAfter(hourMs)
+  expect(await readAt()).toBeGreaterThan(mended)
+})
+
+test('that a quiet mailbox was read makes it no busier', async () => {
+  const { ahead, id, latest, readAt, pollAfter } = await mailboxAhead()
+  const lastActiveAt = new Date(ahead.now() - 48 * hourMs).toISOString()
+  await ahead.channels.change(id, { lastActiveAt })
+  await pollAfter(0)
+  expect(await readAt()).not.toBeNaN()
+  expect((await latest()).lastActiveAt).toBe(lastActiveAt)
 })
 
 test('polls that overlap tell each mail once', async () => {

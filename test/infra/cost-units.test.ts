@@ -19,9 +19,8 @@ const mailboxes = useSandbox()
 const letter = 'The order has not come yet. '.repeat(75)
 
 async function pollingChannel() {
-  const { clock, providers, apps } = mailboxes
-  const bench = openWorkbench(await engines.fresh(), { providers, apps, clock })
-  clock.advance(2_000)
+  const { providers, apps } = mailboxes
+  const bench = openWorkbench(await engines.fresh(), { providers, apps })
   const ada = await mailboxes.connect(bench, 'ada')
   const poll = () =>
     answerRecord(JSON.stringify({ channelIds: [ada.id], intervals: [1] }), {
@@ -30,13 +29,17 @@ async function pollingChannel() {
     })
   await poll()
   const usageOf = await openMeter(bench)
-  return { poll, usageOf }
+  return { ada, bench, poll, usageOf }
 }
 
 test('an idle poll, and on top of it a mail that has come', async () => {
-  const { poll, usageOf } = await pollingChannel()
+  const { ada, bench, poll, usageOf } = await pollingChannel()
   const idle = await usageOf(poll)
   expect(idle).toEqual(counted.idlePoll)
+  const threeHoursAgo = new Date(bench.now() - 3 * 3600_000).toISOString()
+  await bench.channels.change(ada.id, { lastFetchedAt: threeHoursAgo })
+  const marked = await usageOf(poll)
+  expect({ ...marked, reads: marked.reads - idle.reads }).toEqual(counted.readTime)
   await mailboxes.deliver('ada', { subject: 'Order', text: letter })
   const busy = await usageOf(poll)
   expect({ ...busy, reads: busy.reads - idle.reads }).toEqual(counted.receivedMail)

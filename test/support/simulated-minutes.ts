@@ -195,7 +195,7 @@ export async function simulate(options: Simulation): Promise<Simulated> {
         auth: { state: 'connected', since: new Date(start).toISOString(), fault: null },
         connectedAt: new Date(box.lastMailMs).toISOString(),
         disconnectedAt: null,
-        lastFetchedAt: new Date(box.lastMailMs).toISOString(),
+        lastActiveAt: new Date(box.lastMailMs).toISOString(),
         nextProbeAt: null,
         imapTrouble: box.restsUntilMs > nowMs ? { until: new Date(box.restsUntilMs).toISOString() } : null,
       } as Parameters<typeof pollInterval>[0]['channel'],
