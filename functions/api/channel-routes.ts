@@ -91,6 +91,8 @@ export const channelRoutes = [
       // Names that were looked up before are looked up anew, since somebody may just have made the folder.
       const places = body.folders && { folderPaths: {} }
       const changed = await services.channels.change(channel.id, { ...body, ...places })
+      // Whoever set them wants to know whether they are there.
+      if (places) await services.queues.pollNow(channel)
       return shown(changed ?? channel, services)
     },
   ),

@@ -4,7 +4,7 @@ import * as z from 'zod'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { activate } from '../channel/activation.ts'
 import { accountOf } from '../channel/caller.ts'
-import { channelDocumentSchema, presentChannel } from '../channel/channels.ts'
+import { channelDocumentSchema, foldersSchema, presentChannel } from '../channel/channels.ts'
 import { newSession, presentSession, sessionDocumentSchema } from '../channel/connect-sessions.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
@@ -31,6 +31,7 @@ const newSessionSchema = z.strictObject({
     .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
     .optional()
     .describe('Reports mail from then on. Without it, from now on.'),
+  folders: foldersSchema.optional(),
   proveSendAs: z
     .boolean()
     .default(false)
@@ -108,6 +109,7 @@ async function createSession({ body: wanted, caller, services }: Call<ApiService
       channelId: known?.id ?? null,
       sharedMailbox: known ? known.sharedMailbox : (wanted.sharedMailbox ?? null),
       fetchSince: wanted.fetchSince ? new Date(wanted.fetchSince).toISOString() : null,
+      folders: wanted.folders ?? null,
       autoConfirm: wanted.autoConfirm,
       proveSendAs: wanted.proveSendAs,
     },

@@ -114,7 +114,12 @@ async function store(
     ],
   }
   if (known) {
-    const changed = await channels.change(known.id, fresh, { equals: { grantId: known.grantId } })
+    const reading = session.folders && { folders: session.folders, folderPaths: {} }
+    const changed = await channels.change(
+      known.id,
+      { ...fresh, ...reading },
+      { equals: { grantId: known.grantId } },
+    )
     // Another confirmation came in between: look again at what is there now.
     return changed ?? store(session, candidate, services)
   }
@@ -125,7 +130,7 @@ async function store(
     provider: session.provider,
     identity: candidate.identity,
     sharedMailbox: session.sharedMailbox,
-    folders: defaultFolders,
+    folders: session.folders ?? defaultFolders,
     folderPaths: {},
     connectedAt: at,
     fetchSince: session.fetchSince ?? session.createdAt,

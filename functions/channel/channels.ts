@@ -195,23 +195,58 @@ export const channelDocumentSchema = channelSchema
       .describe(
         'Of `folders`, those the mailbox did not have when it was last looked for them, at most an hour ago.',
       ),
+    foldersLookedAt: z
+      .string()
+      .nullable()
+      .describe(
+        'When the mailbox was last asked for them; null while that is still to come, and where nothing but INBOX is read.',
+      ),
     isOverdue: z.boolean().describe('Whether nothing was fetched for long, and `channel.overdue` was told.'),
   })
 
 export function presentChannel(channel: Channel): z.output<typeof channelDocumentSchema> {
   const connection = connectionOf(channel)
-  const missingFolders = channel.folders.filter(folder => channel.folderPaths[folder]?.path === null)
+  const { folders, folderPaths } = channel
+  const missingFolders = folders.filter(folder => folderPaths[folder]?.path === null)
   return channelDocumentSchema.parse({
     ...channel,
     connection,
     missingFolders,
+    foldersLookedAt: foldersLookedAt(channel),
     isOverdue: channel.isOverdueTold,
   })
+}
+
+/** INBOX is where it is (RFC 3501 5.1), and never asked for. */
+export function isInbox(folder: string): boolean {
+  return folder.toUpperCase() === 'INBOX'
+}
+
+function foldersLookedAt({ folders, folderPaths }: Channel): string | null {
+  const times = folders
+    .filter(folder => !isInbox(folder))
+    .map(folder => folderPaths[folder]?.lookedAt ?? null)
+  return times.includes(null) ? null : (times.toSorted()[0] ?? null)
 }
 
 const aliasLimit = 50
 /** Each costs a command in every poll, and a cursor to be read. */
 const folderLimit = 10
+
+export const foldersSchema = z
+  .array(
+    z
+      .string()
+      .min(1, { message: 'must not be empty' })
+      .max(200, { message: 'must be at most 200 characters' })
+      .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' }),
+  )
+  .min(1, { message: 'must have at least one entry' })
+  .max(folderLimit, { message: `must have at most ${folderLimit} entries` })
+  .refine(folders => new Set(folders).size === folders.length, { message: 'must name no folder twice' })
+  .describe(
+    `Folders that are read, in this order: INBOX, whole names as a mail program shows them, or roles, which fit every mailbox in every language: ${folderRoles.join(', ')}. A mail that lies in several is one message.`,
+  )
 
 /** What an app may set. */
 export const channelSettingsSchema = z.strictObject({
@@ -241,19 +276,5 @@ export const channelSettingsSchema = z.strictObject({
       'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
     )
     .optional(),
-  folders: z
-    .array(
-      z
-        .string()
-        .min(1, { message: 'must not be empty' })
-        .max(200, { message: 'must be at most 200 characters' })
-        .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' }),
-    )
-    .min(1, { message: 'must have at least one entry' })
-    .max(folderLimit, { message: `must have at most ${folderLimit} entries` })
-    .refine(folders => new Set(folders).size === folders.length, { message: 'must name no folder twice' })
-    .describe(
-      `Folders that are read, in this order: INBOX, whole names as a mail program shows them, or roles, which fit every mailbox in every language: ${folderRoles.join(', ')}. A mail that lies in several is one message.`,
-    )
-    .optional(),
+  folders: foldersSchema.optional(),
 })

@@ -51,6 +51,8 @@ const sessionSchema = z.object({
   channelId: z.string().nullable(),
   sharedMailbox: z.string().nullable(),
   fetchSince: z.string().nullable(),
+  /** What is to be read; null for what is usual, or was set before. */
+  folders: z.array(z.string()).nullable().default(null),
   autoConfirm: z.boolean(),
   /** Sends one marked mail from the mailbox to itself before it counts as connected. */
   proveSendAs: z.boolean().default(false),
@@ -151,6 +153,7 @@ export function newSession(wanted: Wanted, nowMs: number): { session: ConnectSes
     channelId: null,
     sharedMailbox: null,
     fetchSince: null,
+    folders: null,
     autoConfirm: false,
     proveSendAs: false,
     ...wanted,

@@ -1,6 +1,6 @@
 /** Where a channel's folders lie in its mailbox. Names are looked up once, and again where one has gone. */
 
-import type { Channel, Channels } from '../channel/channels.ts'
+import { type Channel, type Channels, isInbox } from '../channel/channels.ts'
 import { pathOf } from '../channel/imap-folders.ts'
 import type { FolderState } from '../channel/imap-glance.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
@@ -58,8 +58,4 @@ export async function lookUpPlaces(
   )
   await channels.change(channel.id, { folderPaths })
   return { ...channel, folderPaths }
-}
-
-function isInbox(folder: string): boolean {
-  return folder.toUpperCase() === 'INBOX'
 }

@@ -42,6 +42,9 @@ export const channelSchema = z.looseObject({
     )
     .default([]),
   connectedAt: z.string(),
+  folders: z.array(z.string()).default([]),
+  missingFolders: z.array(z.string()).default([]),
+  foldersLookedAt: z.string().nullable().default(null),
   lastFetchedAt: z.string().nullable(),
   disconnectedAt: z.string().nullable(),
 })

@@ -31,6 +31,10 @@ function showChannel(channel: Channel, terminal: Terminal): void {
     ['address', channel.email],
     ['IMAP login', `${login.imap}${access.imap.state === 'ok' ? '' : ` (${access.imap.state})`}`],
     ['SMTP login', `${login.smtp}${access.smtp.state === 'ok' ? '' : ` (${access.smtp.state})`}`],
+    ['reads', channel.folders.join(', ')],
+    ...(channel.missingFolders.length > 0
+      ? [['  not there', channel.missingFolders.join(', ')] as [string, string]]
+      : []),
     ['connected', channel.connectedAt],
     ['last fetched', channel.lastFetchedAt ?? 'nothing yet'],
     ['auth', disconnectedAt ? `disconnected since ${disconnectedAt}` : `${auth.state} since ${auth.since}`],

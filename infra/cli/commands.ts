@@ -7,6 +7,7 @@ import { connectCommand, disconnectCommand } from './connect.ts'
 import { costCommand } from './cost.ts'
 import { eventsCommand } from './events.ts'
 import { federateCommand } from './federate.ts'
+import { foldersCommand } from './folders.ts'
 import { importCommand } from './import.ts'
 import { cancelCommand, messageCommand, rawCommand, resolveCommand, retryCommand } from './message.ts'
 import { messagesCommand, outboxCommand } from './messages.ts'
@@ -33,6 +34,7 @@ export const commands: Command[] = [
   connectCommand,
   disconnectCommand,
   settingsCommand,
+  foldersCommand,
   probeCommand,
   reconcileLoginsCommand,
   pollCommand,

@@ -22,6 +22,12 @@ export const connectCommand = command({
     shared: { type: 'string', value: 'ADDRESS', says: 'a shared mailbox that the person may open' },
     hint: { type: 'string', value: 'LOGIN', says: 'fills in who signs in' },
     since: { type: 'string', value: 'TIME', says: 'reports mail from then on (ISO 8601), not only new mail' },
+    folder: {
+      type: 'string',
+      value: 'FOLDER',
+      says: 'reads this folder, by name or role, and INBOX only if it is named; see `folders`',
+      multiple: true,
+    },
     'prove-send-as': { type: 'boolean', says: 'sends one marked mail from the mailbox to itself first' },
   },
   async run({ api, terminal, options, signal }) {
@@ -33,6 +39,7 @@ export const connectCommand = command({
         sharedMailbox: options.shared,
         loginHint: options.hint,
         fetchSince: options.since,
+        folders: options.folder.length > 0 ? options.folder : undefined,
         proveSendAs: options['prove-send-as'],
       },
     })

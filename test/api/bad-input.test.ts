@@ -48,6 +48,8 @@ const rows: Row[] = [
   [sessions, { body: { ...session, accountId: '-' } }, 400, 'request_invalid', 'accountId'],
   [sessions, { body: { ...session, accountId: 'a'.repeat(129) } }, 400, 'request_invalid', 'accountId'],
   [sessions, { body: { accountId: 'acme' } }, 400, 'request_invalid', 'provider'],
+  [sessions, { body: { ...session, folders: [] } }, 400, 'request_invalid', 'folders'],
+  [sessions, { body: { ...session, folders: ['sent', ''] } }, 400, 'request_invalid', 'folders.1'],
   [sessions, { body: { ...session, provider: 'yahoo' } }, 400, 'provider_unknown', 'provider'],
   [sessions, { body: { ...session, provider: 'constructor' } }, 400, 'provider_unknown', 'provider'],
   [

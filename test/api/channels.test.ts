@@ -3,6 +3,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { activate } from '../../functions/channel/activation.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
+import type { ConnectSession } from '../../functions/channel/connect-sessions.ts'
 import { type ApiCaller, apiCaller } from '../support/api-caller.ts'
 import { newSession } from '../support/consent-walk.ts'
 import { useEngines } from '../support/engines.ts'
@@ -55,6 +56,10 @@ test.each([
   [{ displayName: 'a\r\nBcc: x@y.example' }, 'displayName'],
   [{ displayName: 'x'.repeat(201) }, 'displayName'],
   [{ displayName: 7 }, 'displayName'],
+  [{ folders: [] }, 'folders'],
+  [{ folders: ['sent', 'sent'] }, 'folders'],
+  [{ folders: ['a\r\nb'] }, 'folders.0'],
+  [{ folders: Array.from({ length: 11 }, (_, i) => `f${i}`) }, 'folders'],
   [{ email: 'other@contoso.example' }, 'email'],
   [{ auth: { state: 'connected' } }, 'auth'],
 ])('the change %j is refused', async (body, field) => {
@@ -62,9 +67,39 @@ test.each([
   expect(await bench.channels.get(channel.id)).toEqual(channel)
 })
 
+test('folders that are set are looked for at once, and until then nobody says that one is missing', async () => {
+  const before = {
+    folders: ['INBOX', 'sent'],
+    folderPaths: { sent: { path: null, lookedAt: '2026-11-26T12:00:00.000Z' } },
+  }
+  await bench.channels.change(channel.id, before)
+  expect(await app.read(`GET /v1/channels/${channel.id}`)).toMatchObject({
+    missingFolders: ['sent'],
+    foldersLookedAt: '2026-11-26T12:00:00.000Z',
+  })
+  expect(jsonOf(await change({ folders: ['INBOX', 'Clients/Acme'] }))).toMatchObject({
+    folders: ['INBOX', 'Clients/Acme'],
+    missingFolders: [],
+    foldersLookedAt: null,
+  })
+  expect(bench.queues.asked).toEqual([channel.id])
+})
+
+test.each<[string[] | null, string[]]>([
+  [null, ['INBOX', 'sent']],
+  [['junk'], ['junk']],
+])('a reconnect that wants the folders %j reads %j from then on', async (wanted, read) => {
+  await change({ folders: ['INBOX', 'sent'] })
+  expect((await reconnected({ folders: wanted })).folders).toEqual(read)
+})
+
 test('a reconnect leaves the name that the app has set', async () => {
   await change({ displayName: 'Support' })
-  const { id } = await newSession(bench, { state: 'open', channelId: channel.id })
+  expect((await reconnected()).displayName).toBe('Support')
+})
+
+async function reconnected(wanted: Partial<ConnectSession> = {}): Promise<Channel> {
+  const { id } = await newSession(bench, { ...wanted, state: 'open', channelId: channel.id })
   const session = await bench.sessions.move(
     id,
     { states: ['open'] },
@@ -85,8 +120,8 @@ test('a reconnect leaves the name that the app has set', async () => {
     },
   )
   if (!session) throw new Error('The session did not move')
-  expect((await activate(session, bench)).displayName).toBe('Support')
-})
+  return activate(session, bench)
+}
 
 test('a disconnected channel takes no settings', async () => {
   await bench.channels.change(channel.id, { disconnectedAt: new Date(bench.now()).toISOString() })

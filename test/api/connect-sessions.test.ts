@@ -53,6 +53,12 @@ test('a link for a reconnect keeps the mailbox it is for', async () => {
   expect(await bench.sessions.get(id)).toMatchObject({ channelId: channel.id, loginHint: channel.login.smtp })
 })
 
+test('the folders to be read are chosen with the link', async () => {
+  const body = { accountId: 'acme', provider: 'microsoft', folders: ['INBOX', 'sent'] }
+  const { id } = jsonOf(await app.call('POST /v1/connect-sessions', { body }))
+  expect(await bench.sessions.get(id)).toMatchObject({ folders: ['INBOX', 'sent'] })
+})
+
 test('with http://localhost:* allowed, a local app may be returned to, and nobody who looks like one', async () => {
   bench.returnUrls.push('http://localhost:*')
   const create = (returnUrl: string) =>

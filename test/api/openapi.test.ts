@@ -151,13 +151,16 @@ test('every call that succeeds answers what is documented', async () => {
     'GET /v1/openapi.json': ['GET /v1/openapi.json'],
     'POST /v1/connect-sessions': [
       'POST /v1/connect-sessions',
-      { body: { accountId: 'acme', provider: 'google', autoConfirm: true } },
+      { body: { accountId: 'acme', provider: 'google', folders: ['INBOX', 'sent'], autoConfirm: true } },
     ],
     'GET /v1/connect-sessions/{id}': [`GET /v1/connect-sessions/${session.id}`],
     'POST /v1/connect-sessions/{id}/confirm': [`POST /v1/connect-sessions/${session.id}/confirm`],
     'GET /v1/channels': ['GET /v1/channels', { query: { accountId: 'acme' } }],
     'GET /v1/channels/{id}': [`GET /v1/channels/${channel.id}`],
-    'PATCH /v1/channels/{id}': [`PATCH /v1/channels/${channel.id}`, { body: { displayName: 'Support' } }],
+    'PATCH /v1/channels/{id}': [
+      `PATCH /v1/channels/${channel.id}`,
+      { body: { displayName: 'Support', folders: ['INBOX', 'junk'] } },
+    ],
     'POST /v1/channels/{id}/poll': [`POST /v1/channels/${channel.id}/poll`],
     'POST /v1/channels/{id}/messages': [
       `POST /v1/channels/${channel.id}/messages`,

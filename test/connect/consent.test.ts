@@ -62,6 +62,14 @@ test('with autoConfirm the channel is announced once, polled and drained', async
   expect(bench.queues.rings).toEqual([id])
 })
 
+test('the folders of the session are those that the channel reads', async () => {
+  const session = await newSession(bench, { autoConfirm: true, folders: ['INBOX', 'sent'] })
+  const ada = browser()
+  await ada.finish(await ada.consent(session, 'ada'))
+  const id = (await bench.sessions.get(session.id)).candidate?.channelId ?? ''
+  expect((await bench.channels.get(id)).folders).toEqual(['INBOX', 'sent'])
+})
+
 test('the same person again is the same channel, reconnected', async () => {
   const ids = []
   for (let i = 0; i < 2; i++) {

@@ -115,6 +115,7 @@ export function newSession(given: Partial<ConnectSession> = {}): ConnectSession 
     channelId: null,
     sharedMailbox: null,
     fetchSince: null,
+    folders: null,
     autoConfirm: false,
     proveSendAs: false,
     state: 'open',

@@ -28,6 +28,7 @@ export async function newSession(
     channelId: null,
     sharedMailbox: null,
     fetchSince: null,
+    folders: null,
     autoConfirm: false,
     proveSendAs: false,
     state: 'open',

@@ -282,6 +282,38 @@ test('mailboxes of another system are tried dry, then taken over, once; what is 
   }
 })
 
+test('folders are chosen with the link or later, and one that the mailbox does not have is named', async () => {
+  const connected = await cli(
+    'connect --account folders --provider google --folder INBOX --folder sent --json',
+    {
+      onLine: line => {
+        const { connectUrl } = JSON.parse(line)
+        if (connectUrl) void newPerson().connect(connectUrl, 'linus')
+      },
+    },
+  )
+  const [, { id, folders }] = documents(connected)
+  expect(folders).toEqual(['INBOX', 'sent'])
+
+  const changed = await runCli(['folders', id, '--read', 'sent', '--read', 'Clients/Acme'], {
+    environment: { POSTROOM_URL: running.system.url, POSTROOM_API_KEY: running.system.apiKey },
+  })
+  expect(changed.code).toBe(exitCodes.notWell)
+  expect(changed.lines.slice(2)).toEqual([
+    expect.stringMatching(/^sent +yes$/),
+    expect.stringMatching(/^Clients\/Acme +no$/),
+  ])
+  expect((await cli(`channel ${id}`)).stdout).toMatch(
+    /^reads +sent, Clients\/Acme\n {2}not there +Clients\/Acme$/m,
+  )
+  const shown = await cli(`folders ${id} --json`)
+  expect(documents(shown)).toMatchObject([
+    { folders: ['sent', 'Clients/Acme'], missingFolders: ['Clients/Acme'] },
+  ])
+  expect((await cli(`folders ${id} --read INBOX`)).code).toBe(exitCodes.done)
+  expect((await cli('folders ch_unknown')).code).toBe(exitCodes.notFound)
+})
+
 test('settings change the name in From; a disconnect wants to be meant', async () => {
   const { id } = await running.connect('ada', { accountId: 'end' })
   const named = await runCli(['settings', id, '--name', 'The Desk', '--json'], {
