@@ -121,6 +121,7 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
   const messageId = `<${id}@${from.address.slice(from.address.lastIndexOf('@') + 1)}>`
   const parent = await parentOf(channel, document, services)
   const references = parent ? chain([...parent.references, parent.messageId]) : []
+  const inReplyTo = parent && fitsHeader(parent.messageId) ? parent.messageId : null
   const limitBytes = providerOf(providers, channel.provider).limits.messageBytes
   const files = await attachedFiles(document, { channel, mail, limitBytes })
 
@@ -131,7 +132,7 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
     from,
     document,
     files,
-    inReplyTo: parent?.messageId ?? null,
+    inReplyTo,
     references,
   })
   if (raw.byteLength > limitBytes) {
@@ -179,7 +180,7 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
     bcc: document.bcc.map(named),
     replyTo: document.replyTo.map(named),
     subject: document.subject,
-    inReplyTo: parent?.messageId ?? null,
+    inReplyTo,
     references,
     sizeBytes: raw.byteLength,
     rawKey: keys.raw,
@@ -252,9 +253,14 @@ function isMessageId(text: string): boolean {
   return /^<[^\s<>@]+@[^\s<>@]+>$/.test(text)
 }
 
+/** What strangers call their mails need not fit: servers refuse long lines, and 8-bit headers where both have not agreed to them. */
+function fitsHeader(messageId: string): boolean {
+  return messageId.length <= messageIdLimit && /^[\x21-\x7e]+$/.test(messageId)
+}
+
 /** The root and the nearest ancestors: what mail programs thread by. */
 function chain(ids: string[]): string[] {
-  const [root, ...rest] = [...new Set(ids)].filter(id => id.length <= messageIdLimit)
+  const [root, ...rest] = [...new Set(ids)].filter(fitsHeader)
   if (root === undefined) return []
   let bytes = root.length
   const nearest: string[] = []

@@ -66,7 +66,7 @@ function withLineEnds(text: string | undefined): string | undefined {
   return text?.replace(/\r\n|\r|\n/g, '\r\n')
 }
 
-/** RFC 2046 5.2.1 allows message/rfc822 no encoding, and a file's bytes are not safe without one. */
+/** RFC 2045 6.4 allows mails and multiparts no encoding, and a file's bytes are not safe without one. */
 function safeType(contentType: string): string {
-  return contentType.toLowerCase().startsWith('message/') ? 'application/octet-stream' : contentType
+  return /^(message|multipart)\//i.test(contentType) ? 'application/octet-stream' : contentType
 }

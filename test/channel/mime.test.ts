@@ -159,6 +159,17 @@ test('an attached mail goes out in bytes that SMTP can carry', async () => {
   expect(raw.toString('latin1').replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
 })
 
+test.each(['multipart/mixed', 'Multipart/Alternative', 'message/partial'])(
+  'a file that is said to be %s arrives as it is',
+  async contentType => {
+    const content = Buffer.from('--x\r\nBcc: \0evil\r\n\r\n--x--').toString('base64')
+    const mail = await simpleParser(
+      await compose({ attachments: [{ filename: 'a.bin', contentType, content }] }),
+    )
+    expect(mail.attachments.map(file => file.content.toString('base64'))).toEqual([content])
+  },
+)
+
 test('CR and LF come only together, whatever the text holds (RFC 5322 2.3)', async () => {
   const raw = (await compose({ text: 'a\nb\rc\r\nd', html: '<p>\n</p>' })).toString('latin1')
   expect(raw.replaceAll('\r\n', '')).not.toMatch(/[\r\n]/)
