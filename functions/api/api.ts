@@ -38,7 +38,7 @@ import { channelRoutes } from './channel-routes.ts'
 import { connectSessionRoutes } from './connect-session-routes.ts'
 import { eventRoutes } from './event-routes.ts'
 import { messageRoutes } from './message-routes.ts'
-import { openApiRoute } from './openapi.ts'
+import { openApiRoute } from './openapi-route.ts'
 import { uploadRoutes } from './upload-routes.ts'
 import { webhookRoutes } from './webhook-routes.ts'
 

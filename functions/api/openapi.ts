@@ -8,11 +8,9 @@ import { channelDocumentSchema } from '../channel/channels.ts'
 import { sessionDocumentSchema } from '../channel/connect-sessions.ts'
 import { eventSchema } from '../channel/events.ts'
 import { type FaultCode, faults } from '../channel/faults.ts'
-import { json } from '../channel/http.ts'
 import { messageDocumentSchema } from '../channel/message-document.ts'
-import { type Endpoint, type Route, routesWith } from '../channel/route.ts'
+import type { Endpoint } from '../channel/route.ts'
 import { webhookDocumentSchema } from '../channel/webhooks.ts'
-import type { ApiServices } from './api.ts'
 import { messageSchema } from './message-routes.ts'
 
 /** RFC 9457. */
@@ -55,26 +53,7 @@ const elsewhere = {
   },
 }
 
-/** @param all asked for when the document is: the route that serves it is one of them */
-export function openApiRoute(all: () => Endpoint[]): Route<ApiServices> {
-  let document: object | undefined
-  return routesWith<ApiServices>()(
-    {
-      method: 'GET',
-      path: '/v1/openapi.json',
-      operationId: 'getOpenApiDocument',
-      summary: 'This document.',
-      answer: { status: 200, body: z.record(z.string(), z.unknown()) },
-      faults: [],
-    },
-    async ({ services }) => {
-      document ??= openApiDocument(all(), services.publicUrl)
-      return json(200, document)
-    },
-  )
-}
-
-function openApiDocument(endpoints: Endpoint[], serverUrl: string) {
+export function openApiDocument(endpoints: Endpoint[], serverUrl: string) {
   const schemas = jsonSchemas(endpoints)
   const paths: Record<string, Record<string, object>> = {}
   for (const endpoint of endpoints) {

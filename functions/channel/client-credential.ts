@@ -5,7 +5,7 @@
  */
 
 import { randomUUID } from 'node:crypto'
-import { type KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import type { STSClient } from '@aws-sdk/client-sts'
 import { base64url } from 'jose'
 import { PostroomError } from './faults.ts'
@@ -21,9 +21,9 @@ const reuseMs = 5 * 60_000
 const identityLifeMs = 15 * 60_000
 
 export interface CredentialServices {
-  kms: KMSClient
+  kms?: KMSClient
   /** Called when the first federated app is used, which most never are. */
-  sts(): Promise<STSClient>
+  sts?(): Promise<STSClient>
   now(): number
 }
 
@@ -31,7 +31,10 @@ export interface ClientCredentials {
   of(app: ConfiguredApp): ClientAuthentication
 }
 
-export function openClientCredentials({ kms, sts, now }: CredentialServices): ClientCredentials {
+const newSts = async () => new (await import('@aws-sdk/client-sts')).STSClient({})
+
+export function openClientCredentials(services: CredentialServices): ClientCredentials {
+  const { kms = new KMSClient({}), sts = newSts, now } = services
   const made = new Map<string, { assertion: Promise<string>; untilMs: number }>()
 
   /** What was made for the same app and audience not long ago. A failure is not remembered. */

@@ -1,45 +1,43 @@
-/** The AWS clients and what is opened with them, each made once per cold start, only those a function asks for. */
+/**
+ * What is opened with AWS clients, each once per cold start, only what a function asks for. DynamoDB is ready at once;
+ * the rest is loaded when a call first needs it.
+ */
 
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { KMSClient } from '@aws-sdk/client-kms'
-import { S3Client } from '@aws-sdk/client-s3'
-import { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SNSClient } from '@aws-sdk/client-sns'
-import { SQSClient } from '@aws-sdk/client-sqs'
 import { openAppBreaker } from './app-breaker.ts'
 import { type Channels, openChannels } from './channels.ts'
-import { openClientCredentials } from './client-credential.ts'
 import { readEnvironment } from './environment.ts'
 import { countingEvents } from './event-metrics.ts'
 import { type Events, openEvents } from './events.ts'
+import type { EventsTopic } from './events-topic.ts'
 import { PostroomError } from './faults.ts'
+import { openedAtFirstUse } from './first-use.ts'
 import { openGrants } from './grant.ts'
 import { type Health, openHealth } from './health.ts'
 import { parseInput } from './input.ts'
-import { type MailStore, openMailStore } from './mail-store.ts'
+import type { MailStore } from './mail-store.ts'
 import { type Metrics, openMetrics } from './metrics.ts'
-import { openOAuthApps } from './oauth-apps.ts'
-import { openPresigned, type Presigned } from './presigned.ts'
+import type { OAuthApps } from './oauth-apps.ts'
+import type { Presigned } from './presigned.ts'
 import { mergeProviders, type Providers } from './provider.ts'
-import { openQueues, pollQueueUrlsSchema, type Queues } from './queues.ts'
+import { type DeadLetters, pollQueueUrlsSchema, type Queues } from './queues.ts'
 import { type Restored, restoredSchema } from './restored.ts'
-import { openSeal } from './seal.ts'
+import type { Seal } from './seal.ts'
 import { openTable, type Table } from './table.ts'
 import { openTokens } from './tokens.ts'
 import type { WebhookRequestServices } from './webhook-request.ts'
-import { openWebhookSecrets } from './webhook-secrets.ts'
+import type { WebhookSecrets } from './webhook-secrets.ts'
 
 export function mainTable(): Table {
   return openTable(new DynamoDBClient({}), readEnvironment('mainTable'))
 }
 
 export function eventLog(main: Table): Events {
-  return openEvents({
-    main,
-    sns: new SNSClient({}),
-    topicArn: readEnvironment('eventsTopicArn'),
-    now: Date.now,
-  })
+  const topicArn = readEnvironment('eventsTopicArn')
+  const topic = openedAtFirstUse<EventsTopic>(async () =>
+    (await import('./events-topic.ts')).openEventsTopic({ topicArn }),
+  )
+  return openEvents({ main, topic, now: Date.now })
 }
 
 export function systemMetrics(): Metrics {
@@ -62,28 +60,31 @@ export function channelHealth(services: {
 }
 
 export function mailStore(): MailStore {
-  return openMailStore({ s3: new S3Client({}), bucket: readEnvironment('mailBucket') })
+  const bucket = readEnvironment('mailBucket')
+  return openedAtFirstUse(async () => (await import('./mail-store.ts')).openMailStore({ bucket }))
 }
 
 export function presigned(): Presigned {
-  const s3 = new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED' })
-  return openPresigned({ s3, bucket: readEnvironment('mailBucket'), now: Date.now })
-}
-
-/** The queue's URL carries its own host, which the endpoint of a local engine must override. */
-export function sqsClient(): SQSClient {
-  return new SQSClient({ useQueueUrlAsEndpoint: false })
+  const bucket = readEnvironment('mailBucket')
+  return openedAtFirstUse(async () =>
+    (await import('./presigned.ts')).openPresigned({ bucket, now: Date.now }),
+  )
 }
 
 export function queues(): Queues {
-  return openQueues({
-    sqs: sqsClient(),
+  const urls = {
     outboundQueueUrl: readEnvironment('outboundQueueUrl'),
     pollQueueUrl: readEnvironment('pollQueueUrl'),
     pollQueueUrls: parseInput(pollQueueUrlsSchema, jsonVariable('pollQueueUrls'), 'configuration_invalid'),
     notifyQueueUrl: readEnvironment('notifyQueueUrl'),
     now: Date.now,
-  })
+  }
+  return openedAtFirstUse(async () => (await import('./sqs-queues.ts')).openQueues(urls))
+}
+
+export function outboundDeadLetters(): DeadLetters {
+  const queueUrl = readEnvironment('outboundDeadLetterUrl')
+  return openedAtFirstUse(async () => (await import('./sqs-queues.ts')).openDeadLetters({ queueUrl }))
 }
 
 /** A receiver that has not answered by then has not accepted. */
@@ -93,7 +94,9 @@ const webhookTimeoutMs = 10_000
 export function webhookPosting(): Omit<WebhookRequestServices, 'now'> {
   const keyArn = readEnvironment('webhookKeyArn')
   return {
-    webhookSecrets: openWebhookSecrets({ kms: new KMSClient({}), keyArn, now: Date.now }),
+    webhookSecrets: openedAtFirstUse<WebhookSecrets>(async () =>
+      (await import('./webhook-secrets.ts')).openWebhookSecrets({ keyArn, now: Date.now }),
+    ),
     egress: readEnvironment('webhookEgress') === 'loopback' ? 'loopback' : 'public',
     webhookTimeoutMs,
   }
@@ -112,17 +115,15 @@ export function restoredTables(): Restored | null {
 export function secretServices({ main, events }: { main: Table; events: Events }) {
   const secrets = openTable(new DynamoDBClient({}), readEnvironment('secretsTable'))
   const now = Date.now
-  const kms = new KMSClient({})
-  const seal = openSeal({ kms, keyArn: readEnvironment('tokenKeyArn'), secrets, now })
-  const apps = openOAuthApps({
-    client: new SecretsManagerClient({}),
-    secretArn: readEnvironment('oauthAppsSecretArn'),
-    credentials: openClientCredentials({
-      kms,
-      sts: async () => new (await import('@aws-sdk/client-sts')).STSClient({}),
-      now,
-    }),
-    now,
+  const keyArn = readEnvironment('tokenKeyArn')
+  const seal = openedAtFirstUse<Seal>(async () =>
+    (await import('./seal.ts')).openSeal({ keyArn, secrets, now }),
+  )
+  const secretArn = readEnvironment('oauthAppsSecretArn')
+  const apps = openedAtFirstUse<OAuthApps>(async () => {
+    const { openClientCredentials } = await import('./client-credential.ts')
+    const { openOAuthApps } = await import('./oauth-apps.ts')
+    return openOAuthApps({ secretArn, credentials: openClientCredentials({ now }), now })
   })
   const grants = openGrants({ secrets, seal, now })
   const breaker = openAppBreaker({ main, events, now })

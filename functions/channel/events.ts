@@ -1,8 +1,8 @@
 /** Events: what happened, told once by SNS and kept in a log that can be read again by cursor. */
 
-import { PublishCommand, type SNSClient } from '@aws-sdk/client-sns'
 import * as z from 'zod'
 import { eventJson } from './event-json.ts'
+import type { EventsTopic } from './events-topic.ts'
 import { derivedId } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
@@ -90,12 +90,11 @@ export interface Events {
 
 export interface EventServices {
   main: Table
-  sns: SNSClient
-  topicArn: string
+  topic: EventsTopic
   now(): number
 }
 
-export function openEvents({ main, sns, topicArn, now }: EventServices): Events {
+export function openEvents({ main, topic, now }: EventServices): Events {
   return {
     async announce({ subject, ...told }) {
       const id = derivedId('ev', told.type, told.accountId, subject)
@@ -103,18 +102,7 @@ export function openEvents({ main, sns, topicArn, now }: EventServices): Events 
       const message = eventJson({ id, ...told })
       // The log shows the very texts that the topic got.
       const event: Omit<NewEvent, 'subject'> = { ...told, data: JSON.parse(message).data }
-      await sns.send(
-        new PublishCommand({
-          TopicArn: topicArn,
-          Message: message,
-          // For the filter policies of subscriptions: an app's queue takes only what it wants.
-          MessageAttributes: {
-            type: { DataType: 'String', StringValue: event.type },
-            accountId: { DataType: 'String', StringValue: event.accountId },
-            ...(event.channelId && { channelId: { DataType: 'String', StringValue: event.channelId } }),
-          },
-        }),
-      )
+      await topic.publish(message, event)
       let takenAtMs: number
       let rewrite = false
       do {

@@ -8,7 +8,7 @@ import {
   NoSuchKey,
   NotFound,
   PutObjectCommand,
-  type S3Client,
+  S3Client,
 } from '@aws-sdk/client-s3'
 
 export interface MailStore {
@@ -21,7 +21,9 @@ export interface MailStore {
   stream(key: string): Promise<Readable | undefined>
 }
 
-export function openMailStore({ s3, bucket }: { s3: S3Client; bucket: string }): MailStore {
+export function openMailStore(services: { s3?: S3Client; bucket: string }): MailStore {
+  const { s3 = new S3Client({}), bucket } = services
+
   async function open(key: string) {
     try {
       return await s3.send(new GetObjectCommand({ Bucket: bucket, Key: key }))

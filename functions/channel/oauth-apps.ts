@@ -1,6 +1,6 @@
 /** Reads the OAuth apps' credentials from Secrets Manager; the only file that does. */
 
-import { GetSecretValueCommand, type SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { bySecret, type ClientCredentials } from './client-credential.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
@@ -17,12 +17,12 @@ export interface OAuthApps {
 const cacheMs = 5 * 60_000
 
 export function openOAuthApps(services: {
-  client: SecretsManagerClient
+  client?: SecretsManagerClient
   secretArn: string
   credentials: ClientCredentials
   now(): number
 }): OAuthApps {
-  const { client, secretArn, credentials, now } = services
+  const { client = new SecretsManagerClient({}), secretArn, credentials, now } = services
   let cached: { apps: Promise<Record<string, ConfiguredApp>>; untilMs: number } | undefined
 
   async function load(): Promise<Record<string, ConfiguredApp>> {

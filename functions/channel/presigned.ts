@@ -3,7 +3,7 @@
  * back 6. Signing asks nobody; S3 lets through what the function that signed may do itself.
  */
 
-import { GetObjectCommand, PutObjectCommand, type S3Client } from '@aws-sdk/client-s3'
+import { GetObjectCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner'
 import { attachmentNamed } from './http.ts'
 
@@ -27,13 +27,15 @@ export interface Presigned {
 /** Long enough to begin, even on a phone. What a function signs ends with its role's session at the latest, in hours. */
 const lifeMs = 15 * 60_000
 
+/** Adds no checksums of its own: it would sign that of an empty body. */
+const newClient = () => new S3Client({ requestChecksumCalculation: 'WHEN_REQUIRED' })
+
 /**
- * @param services.s3 must not add checksums of its own (`requestChecksumCalculation: 'WHEN_REQUIRED'`): it would sign
- *   that of an empty body
+ * @param services.s3 must add no checksums, as `newClient` has it
  * @see https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html
  */
-export function openPresigned(services: { s3: S3Client; bucket: string; now(): number }): Presigned {
-  const { s3, bucket, now } = services
+export function openPresigned(services: { s3?: S3Client; bucket: string; now(): number }): Presigned {
+  const { s3 = newClient(), bucket, now } = services
   const signing = () => ({ expiresIn: lifeMs / 1000, signingDate: new Date(now()) })
   const expiresAt = () => new Date(now() + lifeMs).toISOString()
 

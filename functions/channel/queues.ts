@@ -1,6 +1,5 @@
-/** The queues: doorbells and message documents for `send`, batches of mailboxes for `fetch`. The only file that writes to SQS. */
+/** What goes through the queues: doorbells and message documents for `send`, batches of mailboxes for `fetch`. */
 
-import { SendMessageBatchCommand, SendMessageCommand, type SQSClient } from '@aws-sdk/client-sqs'
 import * as z from 'zod'
 
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
@@ -79,98 +78,11 @@ export interface Queues {
   pollNow(channel: { id: string; provider: string }): Promise<void>
 }
 
-export interface QueueServices {
-  sqs: SQSClient
-  outboundQueueUrl: string
-  /** For providers without a queue of their own, and for work on secrets and mail. */
-  pollQueueUrl: string
-  /** By provider: what waits for one holds up no other's. */
-  pollQueueUrls: Record<string, string>
-  notifyQueueUrl: string
-  now(): number
-}
-
 export const pollQueueUrlsSchema = z.record(z.string(), z.string().min(1))
 
-/** SQS's own limit for one call. */
-const entriesPerCall = 10
-const callsAtOnce = 8
-
-export function openQueues(services: QueueServices): Queues {
-  const { sqs, outboundQueueUrl, pollQueueUrl, pollQueueUrls, notifyQueueUrl, now } = services
-  const queueOf = (provider: string) =>
-    Object.hasOwn(pollQueueUrls, provider) ? pollQueueUrls[provider] : pollQueueUrl
-
-  async function pollCall({ QueueUrl, batches }: { QueueUrl?: string; batches: PollBatch[] }): Promise<void> {
-    const Entries = batches.map(({ provider, delaySeconds, ...batch }, index) => {
-      const body: z.infer<typeof pollBatchSchema> = { ...batch, dueAtMs: now() + delaySeconds * 1000 }
-      return { Id: String(index), MessageBody: JSON.stringify(body), DelaySeconds: delaySeconds }
-    })
-    const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
-    // The minute then counts as not dispatched, and comes again: polled twice is harmless, not polled is not.
-    if (Failed.length > 0) throw new Error(`SQS took ${Failed.length} of ${batches.length} batches not`)
-  }
-
-  return {
-    async forget(grant) {
-      const body: z.infer<typeof forgetSchema> = { forget: grant }
-      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
-    },
-
-    async reparse(messageId) {
-      const body: z.infer<typeof reparseSchema> = { reparse: { messageId } }
-      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
-    },
-
-    async keepAlive(channelIds) {
-      const body: z.infer<typeof keepAliveSchema> = { keepAlive: channelIds }
-      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
-    },
-
-    async checkApps() {
-      const body: z.infer<typeof checkAppsSchema> = { checkApps: true }
-      await sqs.send(new SendMessageCommand({ QueueUrl: pollQueueUrl, MessageBody: JSON.stringify(body) }))
-    },
-
-    async ring(channelId) {
-      const body: z.infer<typeof doorbellSchema> = { channelId }
-      await sqs.send(
-        new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }),
-      )
-    },
-
-    async noticeOwner(notice) {
-      await sqs.send(
-        new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(notice) }),
-      )
-    },
-
-    async notify(webhookId) {
-      const body: z.infer<typeof webhookDoorbellSchema> = { webhookId }
-      await sqs.send(new SendMessageCommand({ QueueUrl: notifyQueueUrl, MessageBody: JSON.stringify(body) }))
-    },
-
-    async pollNow({ id, provider }) {
-      const body: z.infer<typeof pollBatchSchema> = { channelIds: [id], isRequested: true }
-      await sqs.send(
-        new SendMessageCommand({ QueueUrl: queueOf(provider), MessageBody: JSON.stringify(body) }),
-      )
-    },
-
-    async poll(batches) {
-      const byQueue = Map.groupBy(batches, ({ provider }) => queueOf(provider))
-      const calls = [...byQueue].flatMap(([QueueUrl, all]) =>
-        Array.from({ length: Math.ceil(all.length / entriesPerCall) }, (_, index) => ({
-          QueueUrl,
-          batches: all.slice(index * entriesPerCall, (index + 1) * entriesPerCall),
-        })),
-      )
-      const worker = async () => {
-        for (let call = calls.shift(); call; call = calls.shift()) await pollCall(call)
-      }
-      await Promise.all(Array.from({ length: callsAtOnce }, worker))
-    },
-  }
+/** Where what nobody can make anything of waits for a person. */
+export interface DeadLetters {
+  bury(body: string, code: string): Promise<void>
 }
 
 /**

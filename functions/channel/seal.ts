@@ -1,7 +1,7 @@
 /** Encrypts secrets at rest: AES-256-GCM under daily data keys that KMS wraps. The only file that talks to KMS. */
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
-import { DecryptCommand, GenerateDataKeyCommand, type KMSClient } from '@aws-sdk/client-kms'
+import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms'
 import * as z from 'zod'
 import { PostroomError } from './faults.ts'
 import { readItem, type Table } from './table.ts'
@@ -32,13 +32,13 @@ const version = 'v1'
 const wrappedKeySchema = z.object({ wrapped: z.instanceof(Uint8Array) })
 
 export interface SealServices {
-  kms: KMSClient
+  kms?: KMSClient
   keyArn: string
   secrets: Table
   now(): number
 }
 
-export function openSeal({ kms, keyArn, secrets, now }: SealServices): Seal {
+export function openSeal({ kms = new KMSClient({}), keyArn, secrets, now }: SealServices): Seal {
   const cache = new Map<string, { key: Promise<Buffer>; untilMs: number }>()
 
   const itemKey = (day: string) => ({ pk: `DATA_KEY#${day}`, sk: 'DATA_KEY' })

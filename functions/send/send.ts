@@ -1,7 +1,6 @@
 /** SQS → SMTP: takes in message documents, and drains the outbox of every channel that was rung for. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { SendMessageCommand } from '@aws-sdk/client-sqs'
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
 import {
@@ -9,10 +8,10 @@ import {
   countedEventLog,
   mailStore,
   mainTable,
+  outboundDeadLetters,
   queues,
   restoredTables,
   secretServices,
-  sqsClient,
   systemMetrics,
 } from '../channel/clients.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
@@ -46,8 +45,7 @@ function buildServices(): SendServices {
   const metrics = systemMetrics()
   const events = countedEventLog(main, metrics)
   const { tokens, providers } = secretServices({ main, events })
-  const sqs = sqsClient()
-  const deadLetterUrl = readEnvironment('outboundDeadLetterUrl')
+  const deadLetters = outboundDeadLetters()
   const ringing = queues()
   return {
     main,
@@ -64,15 +62,7 @@ function buildServices(): SendServices {
     health: channelHealth({ main, channels, events, queues: ringing }),
     links: openReconnectLinks({ main, channels, publicUrl: readEnvironment('publicUrl'), now }),
     appName: readOptional('appName'),
-    async bury(record, code) {
-      await sqs.send(
-        new SendMessageCommand({
-          QueueUrl: deadLetterUrl,
-          MessageBody: record.body,
-          MessageAttributes: { code: { DataType: 'String', StringValue: code } },
-        }),
-      )
-    },
+    bury: (record, code) => deadLetters.bury(record.body, code),
     openSmtp,
     openSent: openSentFolder,
     restored: restoredTables(),

@@ -2,7 +2,8 @@
 
 import { CreateQueueCommand, ReceiveMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
-import { openQueues, type Queues } from '../../functions/channel/queues.ts'
+import type { Queues } from '../../functions/channel/queues.ts'
+import { openQueues } from '../../functions/channel/sqs-queues.ts'
 import { type RunningEngines, startEngines } from '../support/running-engines.ts'
 
 const nowMs = Date.parse('2026-11-26T12:00:00Z')

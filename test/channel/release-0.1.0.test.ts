@@ -3,12 +3,12 @@
  * code of today. The file never changes: a change of shape takes a default or an upgrade (readItem in channel/table.ts).
  */
 
-import { SNSClient } from '@aws-sdk/client-sns'
 import { expect, test } from 'vitest'
 import { openChannels } from '../../functions/channel/channels.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openDeliveries } from '../../functions/channel/deliveries.ts'
 import { openEvents } from '../../functions/channel/events.ts'
+import { openEventsTopic } from '../../functions/channel/events-topic.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { takeLease } from '../../functions/channel/lease.ts'
 import { openMessages } from '../../functions/channel/messages.ts'
@@ -34,7 +34,7 @@ async function openRecorded(change: (item: Item) => Item = item => item) {
     channels: openChannels({ main }),
     sessions: openConnectSessions({ main, now }),
     messages: openMessages({ main, mail: { put: nothing, read: nothing, size: nothing, stream: nothing } }),
-    events: openEvents({ main, sns: new SNSClient({}), topicArn: '', now }),
+    events: openEvents({ main, topic: openEventsTopic({ topicArn: '' }), now }),
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
     outbox: openOutbox({ main }),

@@ -4,10 +4,10 @@
  * read, shown late or withheld, and servers that number their mail anew. POSTROOM_SIMULATED_ARRIVALS=200000 runs the full number.
  */
 
-import type { SNSClient } from '@aws-sdk/client-sns'
 import { beforeAll, expect, test, vi } from 'vitest'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openEvents } from '../../functions/channel/events.ts'
+import type { EventsTopic } from '../../functions/channel/events-topic.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import { openLoopBrake } from '../../functions/channel/loop-brake.ts'
 import type { MailStore } from '../../functions/channel/mail-store.ts'
@@ -91,16 +91,16 @@ function newWorld(seed: number) {
       size: async key => objects.get(key)?.byteLength,
       stream: async () => undefined,
     })
-    const sns = mortal({
-      async send({ input }: { input: { Message: string } }) {
-        const event = JSON.parse(input.Message)
+    const topic = mortal<EventsTopic>({
+      async publish(message) {
+        const event = JSON.parse(message)
         if (event.type !== 'message.received') return
         publications.push(event.id)
         published.set(event.id, { id: event.id, arrival: Number(event.data.message.subject) })
       },
-    }) as unknown as SNSClient
+    })
     const channels = openChannels({ main: table })
-    const events = openEvents({ main: table, sns, topicArn: 'topic', now })
+    const events = openEvents({ main: table, topic, now })
     return {
       channels,
       events,

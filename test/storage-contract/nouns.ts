@@ -5,6 +5,7 @@ import { untroubled } from '../../functions/channel/channel-health.ts'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { type ConnectSession, openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openEvents } from '../../functions/channel/events.ts'
+import { openEventsTopic } from '../../functions/channel/events-topic.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import { randomId } from '../../functions/channel/identifiers.ts'
@@ -30,7 +31,7 @@ export function openNouns(
   const published: string[] = []
   const sns = countingPublications(stores.sns, published)
   const channels = openChannels({ main })
-  const events = openEvents({ main, sns, topicArn: stores.topicArn, now })
+  const events = openEvents({ main, topic: openEventsTopic({ sns, topicArn: stores.topicArn }), now })
   const newSeal = () => openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
   return {
     main,

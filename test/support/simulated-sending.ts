@@ -4,10 +4,10 @@
  */
 
 import { Readable } from 'node:stream'
-import type { SNSClient } from '@aws-sdk/client-sns'
 import type { SQSRecord } from 'aws-lambda'
 import { type Channel, openChannels } from '../../functions/channel/channels.ts'
 import { openEvents } from '../../functions/channel/events.ts'
+import type { EventsTopic } from '../../functions/channel/events-topic.ts'
 import { PostroomError } from '../../functions/channel/faults.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import type { MailStore } from '../../functions/channel/mail-store.ts'
@@ -208,15 +208,15 @@ export async function openSimulation(options: SimulationOptions = {}): Promise<S
   function servicesFor(worker: Worker): DrainServices {
     const main = tableFor(worker)
     const mail = storeFor(worker)
-    const sns = {
-      send: ({ input }: { input: { Message: string } }) =>
+    const topic: EventsTopic = {
+      publish: message =>
         step(worker, async () => {
-          const { type, data } = JSON.parse(input.Message)
+          const { type, data } = JSON.parse(message)
           simulation.events.push({ type, id: String(data.message?.id) })
         }),
-    } as unknown as SNSClient
+    }
     const channels = openChannels({ main })
-    const events = openEvents({ main, sns, topicArn: 'topic', now })
+    const events = openEvents({ main, topic, now })
     return {
       main,
       mail,

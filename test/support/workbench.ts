@@ -10,6 +10,7 @@ import { openConnectSessions } from '../../functions/channel/connect-sessions.ts
 import { openDeliveries } from '../../functions/channel/deliveries.ts'
 import { countingEvents } from '../../functions/channel/event-metrics.ts'
 import { openEvents } from '../../functions/channel/events.ts'
+import { openEventsTopic } from '../../functions/channel/events-topic.ts'
 import { openGrants } from '../../functions/channel/grant.ts'
 import { openHealth } from '../../functions/channel/health.ts'
 import { openIdentities } from '../../functions/channel/identities.ts'
@@ -155,7 +156,7 @@ export function openWorkbench(stores: Stores, options: WorkbenchOptions) {
   const mail = openMailStore({ s3: stores.s3, bucket: stores.bucket })
   const channels = openChannels({ main })
   const metrics = recordMetrics()
-  const events = countingEvents(openEvents({ main, sns: stores.sns, topicArn: stores.topicArn, now }), {
+  const events = countingEvents(openEvents({ main, topic: openEventsTopic(stores), now }), {
     metrics,
     now,
   })
