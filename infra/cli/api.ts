@@ -34,9 +34,18 @@ interface Parts {
 const problemSchema = z.object({ code: z.string(), detail: z.string() })
 
 /** Longer than any call of the API may take: the function behind it ends after 29 s. */
-const timeoutMs = 60_000
+const answerTimeoutMs = 60_000
+/** As long as 30 MB take over 0.5 Mbit/s. */
+const downloadTimeoutMs = 8 * 60_000
 
-export function openApi({ url, access }: { url: string; access: Access }): Api {
+interface ApiOptions {
+  url: string
+  access: Access
+  /** Until all of what the API sent us on to is here. */
+  downloadMs?: number
+}
+
+export function openApi({ url, access, downloadMs = downloadTimeoutMs }: ApiOptions): Api {
   async function answerTo(method: string, path: string, { query = {}, body, headers = {} }: Parts) {
     const target = new URL(`${url.replace(/\/$/, '')}${path}`)
     for (const [name, value] of Object.entries(query)) {
@@ -57,14 +66,28 @@ export function openApi({ url, access }: { url: string; access: Access }): Api {
       body: request.body,
       // The key goes to nobody whom the API names.
       redirect: 'manual',
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.timeout(answerTimeoutMs),
     }).catch(() => {
       throw new ApiError(`Postroom does not answer at ${url}. Is it running?`, {
         exitCode: exitCodes.unreachable,
       })
     })
-    if (!response.ok && response.status !== 302)
-      throw refusal(response.status, await response.text().catch(() => ''), url)
+    if (response.ok) return response
+    const place = response.status === 302 ? response.headers.get('location') : null
+    if (place === null) throw refusal(response.status, await response.text().catch(() => ''), url)
+    return atItsPlace(new URL(place, target))
+  }
+
+  /** Large answers the API leaves to S3, whose URL is permission enough: no credential goes there. */
+  async function atItsPlace(place: URL): Promise<Response> {
+    if (place.protocol !== 'https:' && new URL(url).protocol === 'https:')
+      throw new ApiError(`${url} leads to ${place.origin}, which is not encrypted.`, {
+        exitCode: exitCodes.refused,
+      })
+    const response = await fetch(place, { signal: AbortSignal.timeout(downloadMs) }).catch(() => {
+      throw brokenOff(place)
+    })
+    if (!response.ok) throw refusal(response.status, '', place.origin)
     return response
   }
 
@@ -79,24 +102,20 @@ export function openApi({ url, access }: { url: string; access: Access }): Api {
       )
     },
     async bytes(path) {
-      const answer = await answerTo('GET', path, {})
-      return new Uint8Array(await (await atItsPlace(answer)).arrayBuffer())
+      const response = await answerTo('GET', path, {})
+      const bytes = await response.arrayBuffer().catch(() => {
+        throw brokenOff(new URL(response.url))
+      })
+      return new Uint8Array(bytes)
     },
   }
 }
 
-/** Large files the API leaves to S3, whose URL is permission enough: no credential goes there. */
-async function atItsPlace(answer: Response): Promise<Response> {
-  const place = answer.headers.get('location')
-  if (answer.ok || place === null) return answer
-  const { origin } = new URL(place)
-  const response = await fetch(place).catch(() => {
-    throw new ApiError(`${origin}, where the bytes lie, does not answer.`, {
-      exitCode: exitCodes.unreachable,
-    })
+/** @param place without its query, which is permission to read */
+function brokenOff({ origin }: URL): ApiError {
+  return new ApiError(`${origin} does not answer, or broke off its answer.`, {
+    exitCode: exitCodes.unreachable,
   })
-  if (!response.ok) throw refusal(response.status, '', origin)
-  return response
 }
 
 function refusal(status: number, text: string, url: string): ApiError {
