@@ -13,7 +13,8 @@ import { openTable } from '../../functions/channel/table.ts'
 import type { ApiAnswer, Json } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import { issuedSecrets, leaks } from '../support/leaks.ts'
-import { useRunningSystem } from '../support/running-system.ts'
+import { type RunningSystem, useRunningSystem } from '../support/running-system.ts'
+import { makeEveryCall } from './every-call.ts'
 
 const running = useRunningSystem()
 const customer = { address: 'customer@outside.example' }
@@ -101,6 +102,25 @@ function withoutKeyId(kms: KMSClient): KMSClient {
   return kms
 }
 
+/** The same system, called through another app. */
+function withApp(system: RunningSystem, app: RunningSystem['app']): RunningSystem {
+  return Object.create(system, { app: { value: app } })
+}
+
+/** What some answers hold on purpose, shown once: they are for whoever asked. */
+function shownOnce(answers: Map<string, string>): Map<string, string> {
+  const texts = [...answers.values()]
+  const all = (name: string, pattern: RegExp): [string, string][] =>
+    [...new Set(texts.flatMap(text => [...text.matchAll(pattern)].map(([, found = '']) => found)))].map(
+      (found, index) => [`${name} ${index}`, found],
+    )
+  return new Map([
+    ...all('webhook secret', /"secret":"whsec_([^"]+)"/g),
+    ...all('signature of an upload', /X-Amz-Signature=([0-9a-f]{64})/g),
+    ...all('link to reconnect', /"reconnectUrl":"[^"]*\.([^".]+)"/g),
+  ])
+}
+
 test('I9: a whole run leaves no token, code, verifier or secret in logs, events, answers, tables or mail, and no body astray', async () => {
   const { app } = running
   const answers = new Map<string, string>()
@@ -162,6 +182,18 @@ test('I9: a whole run leaves no token, code, verifier or secret in logs, events,
   ]) {
     await call('GET', path)
   }
+  // A persona goes on as the last sign-in chose.
+  await running.sandbox('/personas/grace/script', { script: null })
+  // And all else there is: an import, uploads, webhooks, a mail to an owner, tables that are put in order.
+  await makeEveryCall(
+    withApp(running, {
+      ...app,
+      call,
+      send: (id, document, key) =>
+        call('POST', `/v1/channels/${id}/messages`, document, { 'idempotency-key': key }),
+    }),
+  )
+  await call('GET', '/v1/events?accountId=every-call&limit=100')
 
   const secrets = issuedSecrets(running)
   await sealed(secrets, [{ id: halfway.id, accountId: 'acme' }])
@@ -195,6 +227,14 @@ test('I9: a whole run leaves no token, code, verifier or secret in logs, events,
   ])
   expect([...once.values()].every(value => value.length > 40)).toBe(true)
   expect(leaks(once, new Map([...logs, ...tables]))).toEqual([])
+
+  const shown = shownOnce(answers)
+  const shownKinds = new Set([...shown.keys()].map(name => name.replace(/ \d+$/, '')))
+  expect([...shownKinds]).toEqual(['webhook secret', 'signature of an upload', 'link to reconnect'])
+  expect(leaks(shown, logs)).toEqual([])
+  // A link is told in an event and written to the owner; the others stand in no table and in no mail.
+  const unlinked = new Map([...shown].filter(([name]) => !name.startsWith('link')))
+  expect(leaks(unlinked, new Map([...tables, ...mails]))).toEqual([])
 
   // The search finds what is there: bodies, in the mail itself and in the event that tells the app of it.
   const bodies = new Map([
