@@ -9,6 +9,7 @@ import { showConversation } from './conversation.js'
 import { openDrafts } from './drafts.js'
 import { byId } from './elements.js'
 import { openEvents } from './events.js'
+import { openFolders } from './folders.js'
 import { openMailbox } from './mailbox.js'
 import { openMessageActions } from './message-actions.js'
 import { showMessages } from './messages.js'
@@ -61,6 +62,13 @@ const connect = openConnect({
   },
 })
 const actions = openMessageActions({ api, onDone: refresh })
+const folders = openFolders({
+  api,
+  onChange(changed) {
+    channels = channels?.map(known => (known.id === changed.id ? changed : known)) ?? null
+    show()
+  },
+})
 const events = openEvents({
   api,
   onEvents: refresh,
@@ -204,6 +212,7 @@ function show() {
   document.title = `${direction === 'inbound' ? 'Inbox' : 'Sent'} of ${channel.email} – Postroom`
   const own = events.newest().filter(event => event.channelId === channelId)
   showChannel(channel, { events: own, onReconnect: reconnect })
+  folders.show(channel)
   if (mailbox?.channelId !== channelId) {
     mailbox = { channelId: channel.id, box: openMailbox(channel.id, api), trouble: null }
     refreshMessages()
