@@ -19,7 +19,7 @@ interface Delivery extends Place {
 /** What a delivery means for the session. `open` is the message, if it still waits to be sent. */
 export type Delivered =
   | { session: 'usable' }
-  | { session: 'closed' }
+  | { session: 'closed'; isLost: boolean }
   | { session: 'broken'; error: PostroomError; open?: OutboundMessage }
 
 /** How far a delivery has come. */
@@ -62,7 +62,7 @@ export async function deliver(
     return await ended(claim.message, row, { ...delivery, change })
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    if (claim.isLost) return { session: 'closed' }
+    if (claim.isLost) return { session: 'closed', isLost: true }
     return await notAccepted(error, row, { ...delivery, claim, attempt: message.attempt + 1 })
   } finally {
     // Where the server never asked for it, nobody has read it.
@@ -114,7 +114,7 @@ async function notAccepted(
   if (error.code === 'smtp_temporary' || error.row.action === 'retry_once') {
     await retryLater(message, row, { ...delivery, error, attempt })
     // A session that is taken for not signed in is of no use to the others either.
-    return { session: error.code === 'smtp_sign_in_lost' ? 'closed' : 'usable' }
+    return error.code === 'smtp_sign_in_lost' ? { session: 'closed', isLost: false } : { session: 'usable' }
   }
   // The connection broke before the end of the body, so that nothing was accepted; and that is no attempt.
   const open = message.state === 'sending' ? await released(message, { ...delivery, error }) : message

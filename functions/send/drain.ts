@@ -58,19 +58,24 @@ export async function drain(
   }
 }
 
-/** @returns whether something is to be sent that this pass has gone by */
+/** @returns whether something may be to be sent that this pass has gone by */
 async function drainOnce(channelId: string, drain: Drain): Promise<boolean> {
   const { lease, services } = drain
   const channel = await services.channels.find(channelId)
   if (!channel) return false
   const place = { channel, lease, services }
   const looks: Look[] = []
-  await sendDue(looks, { ...drain, ...place })
+  const isCutShort = await sendDue(looks, { ...drain, ...place })
   const mayGoOn = async () => hasTime(drain) && (await lease.keep())
-  return looks.length > 0 ? lookIntoSent(looks, { ...place, mayGoOn }) : false
+  const isAnySentAgain = looks.length > 0 && (await lookIntoSent(looks, { ...place, mayGoOn }))
+  return isCutShort || isAnySentAgain
 }
 
-async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promise<void> {
+/**
+ * @returns whether another has moved a message just when it was to leave: an app, or a drain that has lost this lease.
+ *   Those behind it would overtake it, where it still waits; the next pass sees what it has become.
+ */
+async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promise<boolean> {
   const { channel, lease, services, deadlineMs } = pass
   const provider = providerOf(services.providers, channel.provider)
   const line = openLine(channel, services)
@@ -105,14 +110,14 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
       if (!message) continue
       if (mode.is !== 'sending') {
         await keepBack(message, row, { mode, place })
-        if (++held >= heldPerLook) return
+        if (++held >= heldPerLook) return false
         continue
       }
       if (isToBeSought(message, services.restored ?? null)) {
         looks.push({ row, message })
         continue
       }
-      if (!(await mayDeliver(pass, pace))) return
+      if (!(await mayDeliver(pass, pace))) return false
       let delivered = await attempt(message, row)
       if (delivered.session === 'broken' && delivered.open && line.isWorn(delivered.error)) {
         line.drop()
@@ -120,11 +125,13 @@ async function sendDue(looks: Look[], pass: Drain & { channel: Channel }): Promi
       }
       if (delivered.session === 'usable') line.used()
       else line.drop()
+      if (delivered.session === 'closed' && delivered.isLost) return true
       if (delivered.session !== 'broken') continue
       ;({ mode, place } = await modeAfter(delivered.error, { ...pass, place, pace }))
       if (delivered.open) await keepBack(delivered.open, row, { mode, place })
     }
     if (mode.is === 'sending' && line.wasUsed()) await services.health.succeeded(channel, 'smtp')
+    return false
   } finally {
     line.drop()
     // What is not given back comes free by itself, once this drain's time is over.

@@ -70,6 +70,27 @@ test('a drain that lost its lease in mid-mail does not send what the next one ha
   expect(await sending.latest(message)).toMatchObject({ state: 'sending', epoch: 9 })
 })
 
+test('what a drain that lost its lease has put off at the last moment is not overtaken by what stands behind it', async () => {
+  const sending = await start()
+  const first = await sending.accept('1')
+  await sending.accept('2')
+  const original = sending.bench.mail.stream
+  let times = 0
+  const services = {
+    ...sending.bench,
+    mail: {
+      ...sending.bench.mail,
+      stream: async (key: string) => {
+        // It met a broken connection and says so, while we are about to send the same message.
+        if (++times === 1) await sending.bench.messages.change(first.id, { state: 'retrying' })
+        return original(key)
+      },
+    },
+  }
+  await drain(sending.channel.id, { services, deadlineMs: sending.bench.now() + invocationMs })
+  expect(sending.subjects()).toEqual(['1', '2'])
+})
+
 test('I2: a drain whose connection breaks leaves alone what another drain is sending', async () => {
   const sending = await start()
   await sending.accept('1')
