@@ -30,8 +30,8 @@ export function countingEvents(
 ): Events {
   return {
     ...events,
-    async announce(event) {
-      await events.announce(event)
+    async announce(event, options) {
+      await events.announce(event, options)
       const name = counted[event.type]
       if (name) metrics.add(name)
       if (event.type === 'message.sent') {

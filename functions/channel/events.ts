@@ -80,8 +80,10 @@ export interface Events {
   /**
    * Publishes, then records; the record proves the publication, so that a repeat after a crash publishes
    * again only what may not have gone out (at least once, always under the same id).
+   * @param options.isFirst what it tells has been decided by a write of the caller's own just now: nobody can have told
+   *   it before, and it is not looked for
    */
-  announce(event: NewEvent): Promise<void>
+  announce(event: NewEvent, options?: { isFirst: boolean }): Promise<void>
   /** @returns undefined if it is not in the log (yet, or any more) */
   find(id: string): Promise<PostroomEvent | undefined>
   /** @returns events in the order of the log; `after` continues it, also when there is no more yet */
@@ -96,9 +98,9 @@ export interface EventServices {
 
 export function openEvents({ main, topic, now }: EventServices): Events {
   return {
-    async announce({ subject, ...told }) {
+    async announce({ subject, ...told }, { isFirst } = { isFirst: false }) {
       const id = derivedId('ev', told.type, told.accountId, subject)
-      if (await main.get(eventKey(id))) return
+      if (!isFirst && (await main.get(eventKey(id)))) return
       const message = eventJson({ id, ...told })
       // The log shows the very texts that the topic got.
       const event: Omit<NewEvent, 'subject'> = { ...told, data: JSON.parse(message).data }

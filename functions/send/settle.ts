@@ -47,7 +47,7 @@ export async function finish(
   { change, ...place }: Place & { change: Partial<OutboundMessage> },
 ): Promise<void> {
   const finished = await move(message, change, place)
-  if (finished) await settle(finished, row, place)
+  if (finished) await settle(finished, row, { ...place, isFirst: true })
 }
 
 export function failed(error: PostroomError): Partial<OutboundMessage> {
@@ -63,27 +63,38 @@ const eventOf: Partial<Record<OutboundMessage['state'], EventType>> = {
   parked: 'message.parked',
 }
 
-/** Tells how a message ended, then takes it off the outbox or leaves it there for a look into Sent. Repeated after a crash, it tells once. */
-export async function settle(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
+/**
+ * Tells how a message ended, then takes it off the outbox or leaves it there for a look into Sent. Repeated after a
+ * crash, it tells once.
+ */
+export async function settle(
+  message: OutboundMessage,
+  row: OutboxRow,
+  { isFirst = false, ...place }: Place & { isFirst?: boolean },
+): Promise<void> {
   const { state, attempt, expiresAt, sentLook } = message
-  await tell(message, `${state} ${attempt} ${expiresAt}`, place)
+  await tell(message, { ...place, occasion: `${state} ${attempt} ${expiresAt}`, isFirst })
   if (sentLook) await place.services.outbox.postpone(row, sentLook.at)
   else await place.services.outbox.clear(row)
 }
 
-/** @param occasion tells this from an earlier event of the same type about the same message */
-async function tell(message: OutboundMessage, occasion: string, { channel, services }: Place): Promise<void> {
+/** @param options.occasion tells this from an earlier event of the same type about the same message */
+async function tell(
+  message: OutboundMessage,
+  { occasion, isFirst, channel, services }: Place & { occasion: string; isFirst: boolean },
+): Promise<void> {
   const type = eventOf[message.state]
   if (!type) return
   const content = await services.messages.readContent(message.contentKey)
-  await services.events.announce({
+  const event = {
     type,
     accountId: channel.accountId,
     channelId: channel.id,
     occurredAt: message.sentAt ?? new Date(services.now()).toISOString(),
     subject: `${message.id} ${occasion}`,
     data: { message: presentForEvent(message, content) },
-  })
+  }
+  await services.events.announce(event, { isFirst })
 }
 
 export async function expire(message: OutboundMessage, row: OutboxRow, place: Place): Promise<void> {
@@ -104,7 +115,7 @@ export async function park(message: OutboundMessage, row: OutboxRow, place: Plac
   const change = { state: 'parked' as const, fault: channel.auth.fault }
   const parked = message.state === 'parked' ? message : await move(message, change, place)
   if (!parked) return
-  await tell(parked, channel.auth.since, place)
+  await tell(parked, { ...place, occasion: channel.auth.since, isFirst: false })
   await services.outbox.postpone(row, message.expiresAt, { waitsForChannel: true })
 }
 

@@ -22,7 +22,7 @@ export const counted = {
   /** One new mail, on top of the poll that brings it. */
   receivedMail: { reads: 4, writes: 12, s3Puts: 2, s3Gets: 0, snsPublishes: 1, kmsCalls: 0 },
   /** One message from the API's answer to its end, on a session of its own. */
-  sentMail: { reads: 6, writes: 17, s3Puts: 2, s3Gets: 2, snsPublishes: 1, kmsCalls: 0 },
+  sentMail: { reads: 5, writes: 17, s3Puts: 2, s3Gets: 2, snsPublishes: 1, kmsCalls: 0 },
   /** What `schedule` does in a minute in which nothing is due. */
   minute: { reads: 16.5, writes: 1, s3Puts: 0, s3Gets: 0, snsPublishes: 0, kmsCalls: 0 },
   /** One refresh of an access token; data keys are unwrapped for all mailboxes together, see `unwrapsPerHour`. */
