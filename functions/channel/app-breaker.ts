@@ -24,6 +24,11 @@ export function isAppFault(error: PostroomError): boolean {
   return appFaults.includes(error.code)
 }
 
+/** Trouble of our own, with AWS or in the code: counted for an alarm, since no mailbox and no app is to blame. */
+export function isOurs(error: PostroomError): boolean {
+  return error.row.actor === 'operator' && !isAppFault(error)
+}
+
 /** Says how a call of the token endpoint ended, so that the breaker knows. */
 export interface Admission {
   /** Set if this call tries for everybody. */

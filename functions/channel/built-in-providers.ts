@@ -77,6 +77,8 @@ export const builtInProviders: Providers = {
     authorizationParameters: { access_type: 'offline', prompt: 'select_account consent' },
     identity: ['iss', 'sub'],
     personalTenants: ['gmail.com', 'googlemail.com'],
+    // https://developers.google.com/identity/protocols/oauth2#expiration
+    grantDaysInTesting: 7,
     loginClaims: ['email'],
     imap: { host: 'imap.gmail.com', port: 993, security: 'tls' },
     smtp: { host: 'smtp.gmail.com', port: 465, security: 'tls' },

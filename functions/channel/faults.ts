@@ -213,7 +213,10 @@ export const faults = {
     'owner',
     'reconnect',
     'A policy of the organization ended the sign-in after its time. It must be renewed, and will end again unless an administrator exempts this app.',
-    { setting: 'Conditional Access, session control “sign-in frequency”: exempt this app' },
+    {
+      setting:
+        'Microsoft: Conditional Access, session control “sign-in frequency”: exempt this app. Google: Admin console, “Google Cloud session control”: exempt trusted apps, and trust this one',
+    },
   ),
   consent_withdrawn: row(
     502,
@@ -232,6 +235,13 @@ export const faults = {
     'owner',
     'reconnect',
     'The access now speaks for another account than the mailbox’s own. The mailbox must be reconnected.',
+  ),
+  grant_ended_in_testing: row(
+    502,
+    'owner',
+    'reconnect',
+    'The provider ended our access after the time it grants to apps that are still being tested. The mailbox must be reconnected, and the access will end again until whoever runs Postroom publishes the OAuth app.',
+    { setting: 'Google Auth Platform, Audience: publishing status “In production” instead of “Testing”' },
   ),
   account_unavailable: row(
     502,
@@ -275,6 +285,13 @@ export const faults = {
     backOff: { fromMs: 60 * seconds, toMs: 60 * minutes },
   }),
   provider_unreachable: row(503, 'nobody', 'retry', 'The provider could not be reached.'),
+  token_request_refused: row(
+    502,
+    'operator',
+    'park',
+    'The provider finds our request for a token malformed: a refresh token was damaged where it is stored or was imported from, or Postroom must be changed.',
+    { backOff: { fromMs: 10 * minutes, toMs: 60 * minutes } },
+  ),
   token_save_lost: row(503, 'nobody', 'retry', 'A token was refreshed by somebody else meanwhile.'),
 
   // What mail servers answered: about the sign-in

@@ -110,6 +110,7 @@ export const grantEndpoints = {
       'app_replaced',
       'app_refused_in_tenant',
       'app_credentials_refused',
+      'token_request_refused',
       'provider_throttled',
       'provider_unreachable',
       'id_token_missing',

@@ -51,6 +51,8 @@ const providerSchema = z.strictObject({
     }),
   /** Tenants (`tid`, or the domain of the login) that are no organization, since each account is a person's own. */
   personalTenants: z.array(z.string().min(1)).optional(),
+  /** How long a grant lives while the OAuth app is not published, where the provider ends it then. */
+  grantDaysInTesting: z.int().min(1).optional(),
   /** Claims that may hold the XOAUTH2 user name, best first. */
   loginClaims: z.array(z.string().min(1)).min(1),
   imap: mailServer,

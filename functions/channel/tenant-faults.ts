@@ -151,8 +151,9 @@ function scopeOf(channel: Channel, code: string | undefined, providers: Provider
   const tenant = identity.tid ?? login.smtp.slice(login.smtp.lastIndexOf('@') + 1).toLowerCase()
   if (personalTenants.includes(tenant) || !isFaultCode(code)) return null
   const { actor, action } = faults[code]
-  // Another OAuth app is the operator's doing, wherever the mailbox is.
-  const isWide = actor === 'tenant_admin' || (action === 'reconnect' && code !== 'app_replaced')
+  // What is the operator's doing with the OAuth app is so wherever the mailbox is.
+  const isOfApp = code === 'app_replaced' || code === 'grant_ended_in_testing'
+  const isWide = actor === 'tenant_admin' || (action === 'reconnect' && !isOfApp)
   return isWide ? { accountId, provider, tenant, code } : null
 }
 

@@ -33,6 +33,9 @@ export const tokenAnswers: readonly AnswerRow[] = [
   },
   { status: ['temporarily_unavailable', 'server_error'], fault: 'provider_unreachable' },
 
+  // A malformed request, or a code instead of a token: a mistake of ours with one mailbox, which no consent mends.
+  { code: ['54005', '9002313'], fault: 'token_request_refused' },
+
   // Our registration in one organization: removed or switched off there, perhaps by its administrator.
   {
     status: ['unauthorized_client', 'invalid_client'],
@@ -62,14 +65,15 @@ export const tokenAnswers: readonly AnswerRow[] = [
     code: ['53000-53004', '530032', '50005', '50131', '50158', '50105'],
     fault: 'grant_blocked_by_policy',
   },
-  { status: grantErrors, code: ['70043', '700081'], fault: 'sign_in_frequency' },
+  // Google's is a session length that its administrator has set (“reauth proof token”).
+  { status: grantErrors, code: ['70043', '700081', 'invalid_rapt'], fault: 'sign_in_frequency' },
   // `message_only`: no sign-in helps, only what the message asks an administrator for.
   { status: grantErrors, code: ['message_only'], fault: 'grant_blocked_by_policy' },
 
   // This grant.
   { status: grantErrors, code: ['700082', '70008', '700084'], fault: 'grant_expired' },
   { status: grantErrors, code: ['50173', '50133', '50132'], fault: 'grant_revoked' },
-  { status: grantErrors, code: ['54005', '50089', '50085', '9002313'], fault: 'grant_revoked' },
+  { status: grantErrors, code: ['50089', '50085'], fault: 'grant_revoked' },
   { status: grantErrors, code: ['65001', '65004', 'consent_required'], fault: 'consent_withdrawn' },
   {
     status: grantErrors,
@@ -78,7 +82,7 @@ export const tokenAnswers: readonly AnswerRow[] = [
   },
   {
     status: grantErrors,
-    code: ['50076', '50079', '50078', '50074', '50072', 'invalid_rapt'],
+    code: ['50076', '50079', '50078', '50074', '50072'],
     fault: 'sign_in_required',
   },
   { status: grantErrors, code: ['basic_action', 'additional_action'], fault: 'sign_in_required' },
@@ -130,6 +134,8 @@ export function tokenRefusal(status: number, body: unknown, exchanging: boolean)
 function atExchange(known: FaultCode | undefined, error: string): FaultCode {
   if (known === 'app_credentials_refused' && !clientErrors.includes(error)) return 'app_misconfigured'
   if (known === 'grant_blocked_by_policy') return 'sign_in_blocked_by_policy'
+  // What is malformed is the code, which anybody may bring.
+  if (known === 'token_request_refused') return 'code_refused'
   if (known && faults[known].action !== 'reconnect') return known
   return known || error === 'invalid_grant' ? 'code_refused' : 'provider_unreachable'
 }

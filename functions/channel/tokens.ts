@@ -11,6 +11,7 @@ import { hashSecret, randomId } from './identifiers.ts'
 import type { OAuthApps } from './oauth-apps.ts'
 import { type Providers, providerOf } from './provider.ts'
 import { noteLoginName } from './renamed-login.ts'
+import { namedByAge } from './testing-app.ts'
 import { refreshGrant, tokenTimeoutMs } from './token-endpoint.ts'
 
 export interface Tokens {
@@ -222,7 +223,7 @@ async function refresh(channel: Channel, leased: Leased, services: TokenServices
     await grants.release(owner, holder)
     if (isAppFault(error)) await breaker.refused(channel, admission, error)
     if (isAboutGrant(error)) await breaker.accepted(admission)
-    throw error
+    throw namedByAge(error, channel, providerOf(providers, channel.provider), now())
   }
 }
 

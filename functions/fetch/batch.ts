@@ -1,6 +1,7 @@
 /** One batch of mailboxes, all at the same time: one that hangs or fails delays no other. */
 
 import type { z } from 'zod'
+import { isOurs } from '../channel/app-breaker.ts'
 import type { Channel } from '../channel/channels.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
@@ -78,7 +79,7 @@ async function pollOne(channel: Channel, { services, deadlineMs, batch, interval
     const activeAt = hasTaken ? new Date(now()).toISOString() : lastActiveAt(channel)
     await moveSlot({ ...channel, lastActiveAt: activeAt }, { services, interval, hasMore })
   } catch (error) {
-    services.metrics.add(asPostroomError(error).code === 'internal' ? 'InternalFaults' : 'PollsFailed')
+    services.metrics.add(isOurs(asPostroomError(error)) ? 'InternalFaults' : 'PollsFailed')
     log({ event: 'fetch_failed', channelId: channel.id, ...errorForLog(error) })
     // What the failure means stands on the channel by now.
     const latest = await services.channels.find(channel.id).catch(() => undefined)

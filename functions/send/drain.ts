@@ -1,13 +1,14 @@
 /** Drains one channel: everything that is due, in order of acceptance, over one SMTP session, at its provider's pace. */
 
 import { mayUse } from '../channel/access.ts'
-import { isAppFault } from '../channel/app-breaker.ts'
+import { isAppFault, isOurs } from '../channel/app-breaker.ts'
 import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { type Lease, leaseKeys, takeLease } from '../channel/lease.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { providerOf } from '../channel/provider.ts'
 import { isToBeSought } from '../channel/restored.ts'
@@ -21,6 +22,7 @@ import { type LineServices, openLine } from './smtp-line.ts'
 
 export interface DrainServices extends SentLookServices, LineServices {
   main: Table
+  metrics: Metrics
   sleep(ms: number): Promise<void>
 }
 
@@ -209,8 +211,9 @@ async function modeAfter(
   error: PostroomError,
   { channel, place, pace, services }: Fault,
 ): Promise<{ mode: Mode; place: Place }> {
-  const { health, now } = services
+  const { health, metrics, now } = services
   if (error.code === 'internal') throw error
+  if (isOurs(error)) metrics.add('InternalFaults')
   if (error.row.action === 'wait') await pace.slowDown()
   if (isAppFault(error)) {
     // One trouble of the operator's marks no mailbox.

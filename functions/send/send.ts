@@ -18,7 +18,6 @@ import { readEnvironment, readOptional } from '../channel/environment.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
-import type { Metrics } from '../channel/metrics.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { openSentFolder } from '../channel/sent-folder.ts'
@@ -27,7 +26,7 @@ import { openThreads } from '../channel/threads.ts'
 import { type DrainServices, drain } from './drain.ts'
 import { channelNamedIn, type IntakeServices, takeIn } from './intake.ts'
 
-export type SendServices = IntakeServices & DrainServices & { metrics: Metrics }
+export type SendServices = IntakeServices & DrainServices
 
 // called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
 let services: SendServices | undefined

@@ -81,6 +81,9 @@ test.each<[string, string, ScriptedAnswer]>([
   ['the account is gone', 'account_unavailable', refusal(400, 'invalid_grant', 50034)],
   ['Conditional Access', 'grant_blocked_by_policy', refusal(400, 'interaction_required', 53003)],
   ['no longer assigned', 'grant_blocked_by_policy', refusal(400, 'invalid_grant', 50105)],
+  ['our request is malformed', 'token_request_refused', refusal(400, 'invalid_grant', 9002313)],
+  ['our request is malformed, said so', 'token_request_refused', refusal(400, 'invalid_request', 9002313)],
+  ['a code that was redeemed, at a refresh', 'token_request_refused', refusal(400, 'invalid_grant', 54005)],
   ['said for live tokens too (consumers)', 'grant_doubtful', refusal(400, 'invalid_grant', 70000)],
   ['a number nobody knows', 'grant_doubtful', refusal(400, 'invalid_grant', 7999999)],
   ['a bad client assertion', 'app_credentials_refused', refusal(401, 'invalid_client', 700027)],
@@ -94,7 +97,7 @@ test.each<[string, string, ScriptedAnswer]>([
   ],
   [
     'Google: a session policy',
-    'sign_in_required',
+    'sign_in_frequency',
     { status: 400, body: { error: 'invalid_grant', error_subtype: 'invalid_rapt' } },
   ],
   [

@@ -117,6 +117,22 @@ test('a revoked grant parks the mail and asks for a reconnect, once', async () =
   expect((await eventTypes(sending.bench)).sort()).toEqual(['channel.reconnect_required', 'message.parked'])
 })
 
+test('a request for a token that the provider finds malformed is ours to mend: no prompt, the mail waits, an alarm counts', async () => {
+  const sending = await start()
+  sending.bench.clock.advance(61 * minuteMs)
+  sending.endpoint.script.push({ status: 400, body: { error: 'invalid_grant', error_codes: [9002313] } })
+  const message = await sending.accept('1')
+  await sending.drain()
+  const fault = { code: 'token_request_refused', actor: 'operator' }
+  expect(await sending.latest(message)).toMatchObject({ state: 'retrying', fault })
+  expect((await sending.latestChannel()).auth.state).toBe('connected')
+  expect(await eventTypes(sending.bench)).toEqual([])
+  expect(sending.bench.metrics.added.InternalFaults).toEqual([1])
+  sending.bench.clock.advance(61 * minuteMs)
+  await sending.drain()
+  expect((await sending.latest(message)).state).toBe('sent')
+})
+
 test('parked mail is sent in order once the channel is connected again', async () => {
   const sending = await start()
   sending.bench.clock.advance(61 * minuteMs)

@@ -219,6 +219,7 @@ export async function openSimulation(options: SimulationOptions = {}): Promise<S
     const events = openEvents({ main, topic, now })
     return {
       main,
+      metrics: { add: () => {}, write: () => {} },
       mail,
       channels,
       events,
