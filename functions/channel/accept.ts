@@ -160,7 +160,7 @@ async function freeze(draft: Draft, services: AcceptServices): Promise<OutboundM
       attachments: attachments.map(({ bytes, ...attachment }) => ({
         ...attachment,
         sizeBytes: bytes.byteLength,
-        contentId: null,
+        disposition: attachment.contentId === null ? 'attachment' : 'inline',
       })),
     }),
     threads.remember(channel.id, { threadId, id, messageId, references }),

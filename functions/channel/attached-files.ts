@@ -9,6 +9,8 @@ import type { MessageDocument } from './message-document.ts'
 export interface AttachedFile {
   filename: string
   contentType: string
+  /** By which the HTML shows it; null for a file that is attached. */
+  contentId: string | null
   bytes: Uint8Array
 }
 
@@ -50,12 +52,12 @@ export async function attachedFiles(
     })
   }
   return Promise.all(
-    attachments.map(async ({ filename, contentType, content, uploadId }, index) => {
+    attachments.map(async ({ filename, contentType, contentId = null, content, uploadId }, index) => {
       const bytes =
         uploadId === undefined
           ? Buffer.from(content ?? '', 'base64')
           : ((await mail.read(keyOf(uploadId))) ?? absent(uploadId, index))
-      return { filename, contentType, bytes }
+      return { filename, contentType, contentId, bytes }
     }),
   )
 }

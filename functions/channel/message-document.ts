@@ -13,6 +13,8 @@ const noControls = /^\P{Cc}*$/u
 const headerValueLimit = 900
 const recipientLimit = 50
 const attachmentLimit = 100
+/** Some servers refuse headers that are longer in all than 16 or 32 kB. */
+const headerLimit = 30
 
 const localPartOf = (address: string) => address.slice(0, address.lastIndexOf('@'))
 const domainOf = (address: string) => address.slice(address.lastIndexOf('@') + 1)
@@ -67,6 +69,15 @@ export const attachmentSchema = z.strictObject({
     .regex(uploadIdPattern, { message: 'must be an id that POST /v1/uploads gave' })
     .optional()
     .describe('In place of `content`: the bytes lie in S3 already.'),
+  contentId: z
+    .string()
+    .regex(/^[\w.+-]{1,100}(@[\w.-]{1,100})?$/, {
+      message: 'must be a name such as logo or logo@contoso.example, without angle brackets',
+    })
+    .optional()
+    .describe(
+      'Shown within `html`, where that says `cid:` and this, and not as a file beside it (RFC 2392).',
+    ),
 })
 
 const attachment = attachmentSchema.refine(
@@ -80,12 +91,16 @@ const time = z.iso.datetime({ offset: true, message: 'must be an ISO 8601 time w
 const ownHeader = /^(x-postroom-.*|x-mailer)$/i
 const allowedHeader = /^(x-[\w-]{1,60}|list-[\w-]{1,60})$/i
 
-const headers = z.record(
-  z.string().refine(name => allowedHeader.test(name) && !ownHeader.test(name), {
-    message: 'must begin with X- or List- and not be one of Postroom’s own',
-  }),
-  headerText,
-)
+const headers = z
+  .record(
+    z.string().refine(name => allowedHeader.test(name) && !ownHeader.test(name), {
+      message: 'must begin with X- or List- and not be one of Postroom’s own',
+    }),
+    headerText,
+  )
+  .refine(given => Object.keys(given).length <= headerLimit, {
+    message: `must have at most ${headerLimit} entries`,
+  })
 
 export const messageDocumentSchema = z
   .strictObject({
@@ -120,6 +135,18 @@ export const messageDocumentSchema = z
   .refine(message => message.text !== undefined || message.html !== undefined, {
     path: ['text'],
     message: 'must be given, or html instead',
+  })
+  .superRefine(({ attachments, html }, context) => {
+    const seen = new Set<string>()
+    for (const [index, { contentId }] of attachments.entries()) {
+      if (contentId === undefined) continue
+      const path = ['attachments', index, 'contentId']
+      const refuse = (message: string) =>
+        context.addIssue({ code: 'custom', path, input: contentId, message })
+      if (html === undefined) refuse('must come with html that shows it')
+      else if (seen.has(contentId)) refuse('must be another for each file')
+      seen.add(contentId)
+    }
   })
 
 export type MessageDocument = z.infer<typeof messageDocumentSchema>

@@ -42,9 +42,11 @@ export async function composeMime(letter: Letter): Promise<Buffer> {
         'X-Auto-Response-Suppress': 'All',
       }),
     },
-    attachments: files.map(({ filename, contentType, bytes }) => ({
+    attachments: files.map(({ filename, contentType, contentId, bytes }) => ({
       filename,
       contentType: safeType(contentType),
+      // RFC 2387: beside the HTML that shows it, in one multipart/related.
+      ...(contentId !== null && { cid: contentId, contentDisposition: 'inline' as const }),
       contentTransferEncoding: 'base64' as const,
       content: Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     })),

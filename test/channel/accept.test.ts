@@ -245,6 +245,18 @@ test('References stay within sane bytes and lines, and keep the root and the nea
   for (const line of header.split('\r\n')) expect(line.length).toBeLessThanOrEqual(998)
 })
 
+test('a picture that the HTML shows is told from a file, as in mails that are received', async () => {
+  const file = { filename: 'a.png', contentType: 'image/png', content: 'iVBO' }
+  const message = await send({
+    html: '<img src="cid:logo">',
+    attachments: [file, { ...file, contentId: 'logo' }],
+  })
+  expect((await bench.messages.readContent(message.contentKey)).attachments).toMatchObject([
+    { contentId: null, disposition: 'attachment' },
+    { contentId: 'logo', disposition: 'inline' },
+  ])
+})
+
 test('a domain beyond ASCII goes out as A-labels', async () => {
   const message = await send({ to: [{ address: 'Ada@bücher.example', name: 'Ada' }] })
   expect(message.to).toEqual([{ address: 'Ada@xn--bcher-kva.example', name: 'Ada' }])

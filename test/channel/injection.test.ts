@@ -115,12 +115,13 @@ const attachment = fc.record({
     hostile.map(text => `${text}/plain`),
   ),
   content: fc.base64String({ maxLength: 40 }),
+  contentId: fc.oneof(fc.constant(undefined), fc.constant('logo@contoso'), hostile),
 })
 /** One field of them, so that most of what is refused is refused for it alone. */
 const changes: fc.Arbitrary<object> = fc.oneof(
   from.map(from => ({ from })),
   ids.map(inReplyTo => ({ inReplyTo })),
-  attachment.map(file => ({ attachments: [file] })),
+  attachment.map(file => ({ html: '<img src="cid:logo@contoso">', attachments: [file] })),
   // It is not for the app to give: the chain is the parent's.
   ids.map(id => ({ references: [id] })),
 )

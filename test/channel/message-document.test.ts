@@ -208,3 +208,23 @@ test('an Idempotency-Key of 255 visible characters is accepted', () => {
   const key = '!~'.repeat(127).concat('x')
   expect(parseInput(idempotencyKeySchema, key)).toBe(key)
 })
+
+test.each<[string, object, RegExp]>([
+  ['without HTML', { attachments: [{ ...attachment, contentId: 'logo' }] }, /must come with html/],
+  [
+    'that two files have',
+    { html: '<p>', attachments: [attachment, attachment].map(file => ({ ...file, contentId: 'logo' })) },
+    /must be another/,
+  ],
+  ['in brackets', { html: '<p>', attachments: [{ ...attachment, contentId: '<logo>' }] }, /without angle/],
+])('a contentId %s is refused, and told', async (_what, changes, rule) => {
+  const error = await refusalOf(changes)
+  expect(error.errors).toMatchObject([
+    { field: expect.stringMatching(/^attachments\.\d\.contentId$/), rule: expect.stringMatching(rule) },
+  ])
+})
+
+test('more headers than every server takes are refused', async () => {
+  const many = Object.fromEntries(Array.from({ length: 31 }, (_, i) => [`X-H-${i}`, 'v']))
+  expect((await refusalOf({ headers: many })).errors).toMatchObject([{ field: 'headers' }])
+})

@@ -20,8 +20,9 @@ const compose = (document: object) =>
   composeDocument(messageDocumentSchema.parse({ to: [customer], text: 'Hi', ...document }))
 
 function composeDocument(document: MessageDocument, changes: object = {}) {
-  const files = document.attachments.map(({ content = '', ...file }) => ({
+  const files = document.attachments.map(({ content = '', contentId = null, ...file }) => ({
     ...file,
+    contentId,
     bytes: Buffer.from(content, 'base64'),
   }))
   return composeMime({ ...base, document, files, ...changes })
@@ -215,6 +216,32 @@ test('only an automatic message says that it is one', async () => {
   expect(namesOf(await compose({}))).not.toContain('auto-submitted')
   const headers = Object.fromEntries(headersOf(await compose({ automatic: true })))
   expect(headers).toMatchObject({ 'Auto-Submitted': 'auto-generated', 'X-Auto-Response-Suppress': 'All' })
+})
+
+test('a picture that the HTML shows stands beside it, and a file beside both', async () => {
+  const picture = {
+    filename: 'logo.png',
+    contentType: 'image/png',
+    content: 'iVBO',
+    contentId: 'logo@contoso',
+  }
+  const file = { filename: 'a.txt', contentType: 'text/plain', content: 'aGk=' }
+  const raw = await compose({ html: '<img src="cid:logo@contoso">', attachments: [file, picture] })
+  const types = [...raw.toString().matchAll(/^Content-Type: ([\w/]+)/gm)].map(match => match[1])
+  expect(types).toEqual([
+    'multipart/mixed',
+    'multipart/alternative',
+    'text/plain',
+    'multipart/related',
+    'text/html',
+    'image/png',
+    'text/plain',
+  ])
+  const { attachments } = await simpleParser(raw, { skipImageLinks: true })
+  expect(attachments).toMatchObject([
+    { filename: 'logo.png', cid: 'logo@contoso', contentDisposition: 'inline', related: true },
+    { filename: 'a.txt', contentDisposition: 'attachment' },
+  ])
 })
 
 test('what was given is what is read', async () => {
