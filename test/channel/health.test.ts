@@ -162,8 +162,15 @@ test.each<[FaultCode, number, number]>([
   expect(backOffMs(error, 3, () => 0.9)).toBeGreaterThan(backOffMs(error, 1, () => 0.9))
 })
 
+const asks = (retryAfterMs: number) => new PostroomError('imap_throttled', { retryAfterMs })
+
+test('a provider that asks for half an hour again and again is not left for a day', () => {
+  for (const failures of [1, 5, 50]) {
+    expect(backOffMs(asks(hourMs / 2), failures, () => 0.99)).toBeLessThan(hourMs)
+  }
+})
+
 test('what a provider asks for is never cut short, and never exceeds a day', () => {
-  const asks = (retryAfterMs: number) => new PostroomError('imap_throttled', { retryAfterMs })
   expect(backOffMs(asks(2 * hourMs), 1, () => 0)).toBe(2 * hourMs)
   expect(backOffMs(asks(1000 * dayMs), 1, () => 1)).toBe(dayMs)
 })
