@@ -33,6 +33,8 @@ export interface TokenRequest {
   app: OAuthApp
   /** The person's own tenant once known: pins refreshes to it. Null at the first exchange. */
   tenantId: string | null
+  /** Longest wait for the answer. */
+  timeoutMs?: number | undefined
 }
 
 /** RFC 6749 4.1.3 with RFC 7636 4.5: trades the code, once, proving that we began the flow. */
@@ -67,14 +69,14 @@ export async function revokeToken(
   token: string,
 ): Promise<void> {
   if (!entry.revocationEndpoint) return
-  const response = await postAs(app, entry.revocationEndpoint, { token })
+  const response = await postAs(app, entry.revocationEndpoint, { form: { token } })
   if (!response.ok && response.status !== 400) throw refusal(response, false)
 }
 
 async function call(request: TokenRequest, form: Record<string, string>): Promise<TokenAnswer> {
-  const { entry, app, tenantId } = request
+  const { entry, app, tenantId, timeoutMs } = request
   const endpoint = tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant)
-  const response = await postAs(app, endpoint, form)
+  const response = await postAs(app, endpoint, { form, timeoutMs })
   if (!response.ok) throw refusal(response, form.grant_type === 'authorization_code')
   const answer = answerSchema.safeParse(response.body)
   if (!answer.success) {
@@ -102,9 +104,13 @@ interface Answer {
  * end: the one before is shown too. A provider looks at the client before it looks at the grant, so that neither a
  * code nor a refresh token is used up by the first call (RFC 6749 3.2.1).
  */
-async function postAs(app: OAuthApp, endpoint: string, form: Record<string, string>): Promise<Answer> {
+async function postAs(
+  app: OAuthApp,
+  endpoint: string,
+  { form, timeoutMs = tokenTimeoutMs }: { form: Record<string, string>; timeoutMs?: number | undefined },
+): Promise<Answer> {
   // One limit for both calls: the broker's lease outlives it.
-  const signal = AbortSignal.timeout(tokenTimeoutMs)
+  const signal = AbortSignal.timeout(timeoutMs)
   const proveBy = async (authenticate: ClientAuthentication) => {
     const proof = await authenticate(endpoint)
     return post(endpoint, { client_id: app.clientId, ...proof, ...form }, signal)

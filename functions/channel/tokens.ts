@@ -54,6 +54,8 @@ export interface TokenServices {
   providers: Providers
   breaker: AppBreaker
   now(): number
+  /** Longest wait for the token endpoint, at most the usual one: the lease is as long as that wants. */
+  timeoutMs?: number
 }
 
 /** Which token will do: any that is good, any but the one just refused, or only one fetched now. */
@@ -206,6 +208,7 @@ async function refresh(channel: Channel, leased: Leased, services: TokenServices
       entry: providerOf(providers, channel.provider),
       app,
       tenantId: channel.identity.tid ?? null,
+      timeoutMs: services.timeoutMs,
     }
     const answer = await refreshGrant(request, refreshToken)
     // Saved before it is used: a crash now must not lose a refresh token that was rotated.

@@ -81,7 +81,8 @@ const refusals: readonly Refusal[] = [
     text: 'The reply address does not match the reply address provided when requesting Authorization code.',
   },
   {
-    needle: /grant not found|grant is expired|already used/,
+    // One that is not there (any more) was issued before: by a consent that a revocation ended, or on data now gone.
+    needle: /grant not found|grant is expired|already used|refresh token not found/,
     status: 400,
     error: 'invalid_grant',
     aadsts: 50173,

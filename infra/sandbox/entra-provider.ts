@@ -115,7 +115,11 @@ export function entraProvider(issuer: string, settings: EntraSettings & { key: S
   forgetNonceOnRefresh(provider)
   // Each refresh gives a new refresh token and leaves the old one valid:
   // https://learn.microsoft.com/en-us/entra/identity-platform/refresh-tokens
-  provider.RefreshToken.prototype.consume = async () => {}
+  const { consume } = provider.RefreshToken.prototype
+  provider.RefreshToken.prototype.consume = async function () {
+    const persona = directory.personaBySubject(this.accountId)
+    if (persona && directory.scriptOf(persona)?.refreshTokensWorkOnce) await consume.call(this)
+  }
   shapeAnswers(provider, settings)
   return provider
 }

@@ -66,6 +66,8 @@ export interface Script {
   /** What a token answer lacks. */
   omits?: 'refresh_token' | 'id_token'
   respellsScopes?: true
+  /** A refresh token that is shown a second time ends the grant, with all tokens of it (RFC 9700 4.14.2). */
+  refreshTokensWorkOnce?: true
   idToken?: IdTokenShape
   /** Happens once, when the script is chosen; then all goes as usual. */
   rotatesKey?: true
@@ -264,6 +266,12 @@ const tokens: Script[] = [
     label: 'No refresh token comes',
     providers: both,
     omits: 'refresh_token',
+  },
+  {
+    id: 'refresh_tokens_work_once',
+    label: 'Each refresh token works once; a second use ends the grant',
+    providers: microsoft,
+    refreshTokensWorkOnce: true,
   },
   { id: 'no_id_token', label: 'No id_token comes', providers: both, omits: 'id_token' },
 ]

@@ -40,7 +40,7 @@ declare module 'oidc-provider' {
     status: number
   }
   export interface Model<T> {
-    prototype: { consume(): Promise<void>; save(): Promise<string> }
+    prototype: T & { consume(): Promise<void>; save(): Promise<string> }
     find(id: string, options?: { ignoreExpiration?: boolean }): Promise<T | undefined>
   }
   export interface IssuedToken {

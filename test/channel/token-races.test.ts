@@ -4,16 +4,13 @@
  */
 
 import { expect, test } from 'vitest'
-import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
 import type { Channel } from '../../functions/channel/channels.ts'
-import { openGrants } from '../../functions/channel/grant.ts'
-import { openSeal } from '../../functions/channel/seal.ts'
 import type { Table } from '../../functions/channel/table.ts'
-import { openTokens } from '../../functions/channel/tokens.ts'
 import { useEngines } from '../support/engines.ts'
 import { providersWith } from '../support/test-providers.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 import { startTokenEndpoint } from '../support/token-endpoint.ts'
+import { newTokenWorker as newWorker } from '../support/token-worker.ts'
 import { addChannel, openWorkbench, ownerOf, type Workbench } from '../support/workbench.ts'
 
 const engines = useEngines()
@@ -28,16 +25,6 @@ async function setUp() {
   })
   const channel = await addChannel(bench, { tokens: { accessToken: 'access-0', refreshToken: 'refresh-0' } })
   return { endpoint, bench, channel }
-}
-
-/** A process of its own: nothing in memory is shared with another, not even data keys. */
-function newWorker(bench: Workbench, wrap: (table: Table) => Table = table => table) {
-  const { stores, channels, apps, providers, events, now } = bench
-  const [main, secrets] = [wrap(bench.main), wrap(bench.secrets)]
-  const seal = openSeal({ kms: stores.kms, keyArn: stores.keyArn, secrets, now })
-  const breaker = openAppBreaker({ main, events, now })
-  const grants = openGrants({ secrets, seal, now })
-  return openTokens({ channels, grants, apps, providers, breaker, now })
 }
 
 async function storedRefreshToken({ grants }: Workbench, channel: Channel): Promise<string> {

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Grants } from '../../functions/channel/grant.ts'
+import { tokenTimeoutMs } from '../../functions/channel/token-endpoint.ts'
 import { openTokens } from '../../functions/channel/tokens.ts'
 import { useEngines } from '../support/engines.ts'
 import { providersWith } from '../support/test-providers.ts'
@@ -191,6 +192,32 @@ test('while the endpoint is down and the old token is dead, the provider is unre
   expect((await thrownBy(() => bench.tokens.accessToken(channel))).code).toBe('provider_unreachable')
   // The lease was given back: the next caller need not wait for it.
   expect(await bench.tokens.accessToken(channel)).toBe('access-1')
+})
+
+test('a token endpoint that says nothing is given up, and the lease with it: the next caller need not wait', async () => {
+  const { endpoint, bench, channel } = await setUp()
+  endpoint.keepsOld = true
+  bench.clock.advance(61 * minuteMs)
+  const hanging = Promise.withResolvers<void>()
+  endpoint.beforeAnswer = () => hanging.promise
+  const impatient = openTokens({ ...bench, timeoutMs: 300 })
+  expect((await thrownBy(() => impatient.accessToken(channel))).code).toBe('provider_unreachable')
+  const { leaseOwner, refreshToken } = await stored(bench, channel)
+  expect([leaseOwner, refreshToken]).toEqual([undefined, 'refresh-0'])
+  endpoint.beforeAnswer = async () => {}
+  expect(await bench.tokens.accessToken(channel)).toMatch(/^access-/)
+  hanging.resolve()
+})
+
+test('a call that hangs for as long as it may ends, and is saved, before its lease does', async () => {
+  const { endpoint, bench, channel } = await setUp()
+  bench.clock.advance(61 * minuteMs)
+  let leftMs = 0
+  endpoint.beforeAnswer = async () => {
+    leftMs = ((await stored(bench, channel)).leaseUntilMs ?? 0) - bench.now()
+  }
+  await bench.tokens.accessToken(channel)
+  expect(leftMs).toBeGreaterThan(2 * tokenTimeoutMs)
 })
 
 test('a token that lives two minutes only is used for most of them', async () => {

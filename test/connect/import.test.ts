@@ -148,11 +148,10 @@ test('where no id_token comes back nobody knows whose the mailbox is, and it is 
   expect(jsonOf(await importing({ refreshToken: await tokenOf('grace') })).state).toBe('imported')
 })
 
-test('a token that never was one is the operator’s to look at, however often it is brought', async () => {
-  for (let times = 0; times < 2; times++) {
-    const problem = problemOf(await importing({ refreshToken: 'never-issued' }))
-    expect(problem).toMatchObject({ code: 'token_request_refused', status: 502 })
-  }
+test('a token that the provider has ended says so, and the next one is taken', async () => {
+  const answer = await importing({ refreshToken: 'never-issued' })
+  expect(problemOf(answer).code).toBe('grant_revoked')
+  expect(problemOf(await importing({ refreshToken: 'never-issued' })).code).toBe('grant_revoked')
 })
 
 test('a token of another OAuth app is refused before it is used', async () => {

@@ -63,6 +63,22 @@ test('a server that asks us to stay away while its refusal is looked into is lef
   expect(Date.parse(imapTrouble?.until ?? '') - mailbox.bench.now()).toBeGreaterThan(4.9 * 60 * minuteMs)
 })
 
+test('a mailbox that Exchange throttles is not even connected to before the time that it has suggested', async () => {
+  const { imap, bench } = mailbox
+  imap.afterwards = throttled
+  await poll()
+  const connections = imap.connections
+  imap.afterwards = null
+  for (let hours = 1; hours < 5; hours++) {
+    bench.clock.advance(60 * minuteMs)
+    expect((await poll()).imapTrouble?.fault.code).toBe('imap_throttled')
+  }
+  expect(imap.connections).toBe(connections)
+  bench.clock.advance(80 * minuteMs)
+  expect((await poll()).imapTrouble).toBeNull()
+  expect(imap.connections).toBe(connections + 1)
+})
+
 const throttled = 'BAD Request is throttled. Suggested Backoff Time: 18000000 milliseconds'
 
 const answered = (...logins: string[]): ProtocolProbe => ({
