@@ -1,11 +1,11 @@
 /** One IMAP connection as bytes: lines and literals in, lines out. Knows no command. Bounded in time and memory. */
 
-import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { connect as connectTls } from 'node:tls'
+import { connect as connectPlain, type Socket } from 'node:net'
 import { evidenceOf } from './evidence.ts'
 import { PostroomError } from './faults.ts'
 import { imapAnswerFault, suggestedWaitMs } from './imap-answers.ts'
 import type { MailServer } from './provider.ts'
+import { connectOverTls } from './tls-connection.ts'
 
 /** A string of the server's, announced as `{n}` at the end of a line (RFC 3501 4.3). */
 interface Literal {
@@ -52,10 +52,7 @@ const queueLimit = 32
 /** @throws PostroomError `imap_unreachable` */
 export async function openWire(server: MailServer, limits: WireLimits): Promise<ImapWire> {
   const { host, port, security } = server
-  const plain = security === 'starttls'
-  // RFC 6066 3: no literal address is a server name.
-  const servername = isIP(host) === 0 ? host : undefined
-  let socket: Socket = plain ? connectPlain({ host, port }) : connectTls({ host, port, servername })
+  let socket: Socket = security === 'starttls' ? connectPlain({ host, port }) : connectOverTls(server)
   let reader = newReader()
   let failure: PostroomError | undefined
   const answers: Answer[] = []
@@ -137,7 +134,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
       socket.removeAllListeners('data').removeAllListeners('close')
       answers.length = 0
       reader = newReader()
-      socket = connectTls({ socket, servername, host })
+      socket = connectOverTls(server, socket)
       listen()
       await new Promise<void>((resolve, reject) => {
         socket.once('secureConnect', resolve)
