@@ -21,7 +21,6 @@ import { type Deliveries, openDeliveries } from '../channel/deliveries.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
 import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
-import { grantEndpoints } from '../channel/grant-endpoints.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
@@ -29,18 +28,12 @@ import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import type { Presigned } from '../channel/presigned.ts'
-import { findRoute, type Route } from '../channel/route.ts'
+import { findRoute } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import type { WebhookRequestServices } from '../channel/webhook-request.ts'
 import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
-import { channelRoutes } from './channel-routes.ts'
-import { connectSessionRoutes } from './connect-session-routes.ts'
-import { eventRoutes } from './event-routes.ts'
-import { messageRoutes } from './message-routes.ts'
-import { openApiRoute } from './openapi-route.ts'
-import { uploadRoutes } from './upload-routes.ts'
-import { webhookRoutes } from './webhook-routes.ts'
+import { routesFor } from './routes.ts'
 
 export interface ApiServices extends AcceptServices, ActivationServices, WebhookRequestServices {
   events: Events
@@ -96,21 +89,11 @@ function buildServices(): ApiServices {
   }
 }
 
-const routes: Route<ApiServices>[] = [
-  ...connectSessionRoutes,
-  ...channelRoutes,
-  ...messageRoutes,
-  ...uploadRoutes,
-  ...eventRoutes,
-  ...webhookRoutes,
-  openApiRoute(() => [...routes, ...Object.values(grantEndpoints)]),
-]
-
 // runs for every request
 export async function api(request: HttpRequest, services: ApiServices): Promise<HttpAnswer> {
   const { method } = request.requestContext.http
   try {
-    const { route, parameters } = findRoute(routes, method, request.rawPath)
+    const { route, parameters } = findRoute(await routesFor(request.rawPath), method, request.rawPath)
     const caller = callerOf(request, services.tokenRules)
     return await route.answerTo(request, { parameters, caller, services })
   } catch (thrown) {

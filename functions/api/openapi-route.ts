@@ -1,14 +1,16 @@
-/** The call that gives the OpenAPI document, which is loaded and made when somebody asks for it. */
+/** The call that gives the OpenAPI document, which is made when somebody first asks for it. */
 
 import * as z from 'zod'
 import { json } from '../channel/http.ts'
-import { type Endpoint, type Route, routesWith } from '../channel/route.ts'
+import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
+import { openApiDocument } from './openapi.ts'
+import { allEndpoints } from './routes.ts'
 
-/** @param all asked for when the document is: the route that serves it is one of them */
-export function openApiRoute(all: () => Endpoint[]): Route<ApiServices> {
-  let document: object | undefined
-  return routesWith<ApiServices>()(
+let document: object | undefined
+
+export const openApiRoutes = [
+  routesWith<ApiServices>()(
     {
       method: 'GET',
       path: '/v1/openapi.json',
@@ -18,9 +20,8 @@ export function openApiRoute(all: () => Endpoint[]): Route<ApiServices> {
       faults: [],
     },
     async ({ services }) => {
-      const { openApiDocument } = await import('./openapi.ts')
-      document ??= openApiDocument(all(), services.publicUrl)
+      document ??= openApiDocument(await allEndpoints(), services.publicUrl)
       return json(200, document)
     },
-  )
-}
+  ),
+]
