@@ -9,6 +9,7 @@ import { type Providers, providerOf } from '../../functions/channel/provider.ts'
 import type { OpenSentFolder } from '../../functions/channel/sent-folder.ts'
 import { drain } from '../../functions/send/drain.ts'
 import { useEngines } from '../support/engines.ts'
+import { playSentFolder } from '../support/played-sent-folder.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
 import { startScriptedSmtp } from '../support/scripted-smtp.ts'
 import { invocationMs, type SendingChannel, startSendingChannel } from '../support/sending-channel.ts'
@@ -118,24 +119,6 @@ describe('a drain whose lease another takes over', () => {
     return { sending, first, drainWith }
   }
 
-  /** A Sent folder that is empty at first. @param during runs within each look */
-  function openEmpty(during: () => Promise<void> = async () => undefined) {
-    const looked: string[] = []
-    const filed: string[] = []
-    const open: OpenSentFolder = async () => ({
-      async find({ id, messageId }) {
-        looked.push(id)
-        await during()
-        return filed.includes(messageId) ? { messageId } : undefined
-      },
-      async append(raw) {
-        filed.push(/^Message-ID: (.*)\r$/m.exec(Buffer.from(raw).toString())?.[1] ?? '')
-      },
-      close: async () => undefined,
-    })
-    return { looked, filed, open }
-  }
-
   async function takeOver({ bench, channel }: SendingChannel): Promise<void> {
     bench.clock.advance(minuteMs)
     const untilMs = bench.now() + minuteMs
@@ -144,30 +127,34 @@ describe('a drain whose lease another takes over', () => {
 
   test('files no copy, which the other may have filed meanwhile, and looks for nothing more', async () => {
     const { sending, first, drainWith } = await setUp()
-    const slow = openEmpty(() => takeOver(sending))
-    await drainWith(slow.open)
-    expect(slow.looked).toEqual([first.id])
-    expect(slow.filed).toEqual([])
+    const sent = playSentFolder()
+    sent.duringLook = () => takeOver(sending)
+    await drainWith(sent.open)
+    expect(sent.looks).toMatchObject([{ id: first.id }])
+    expect(sent.filed).toEqual([])
   })
 
   test('leaves what it did not come to: the next drain files each copy once', async () => {
     const { sending, drainWith } = await setUp()
-    await drainWith(openEmpty(() => takeOver(sending)).open)
-    const next = openEmpty()
+    const sent = playSentFolder()
+    sent.duringLook = () => takeOver(sending)
+    await drainWith(sent.open)
+    sent.duringLook = async () => undefined
     for (let runs = 0; runs < 2; runs++) {
       sending.bench.clock.advance(2 * minuteMs)
-      await drainWith(next.open)
+      await drainWith(sent.open)
     }
-    expect(next.filed).toHaveLength(2)
-    expect(new Set(next.filed).size).toBe(2)
+    expect(sent.filed).toHaveLength(2)
+    expect(new Set(sent.filed).size).toBe(2)
     expect(await sending.bench.outbox.rows(sending.channel.id, 10)).toEqual([])
   })
 
   test('no look begins, and no copy is filed, with less than a minute left', async () => {
     const { sending, first, drainWith } = await setUp()
-    const slow = openEmpty(async () => sending.bench.clock.advance(invocationMs - minuteMs + 1))
-    await drainWith(slow.open)
-    expect(slow.looked).toEqual([first.id])
-    expect(slow.filed).toEqual([])
+    const sent = playSentFolder()
+    sent.duringLook = async () => sending.bench.clock.advance(invocationMs - minuteMs + 1)
+    await drainWith(sent.open)
+    expect(sent.looks).toMatchObject([{ id: first.id }])
+    expect(sent.filed).toEqual([])
   })
 })

@@ -133,6 +133,23 @@ test('a request for a token that the provider finds malformed is ours to mend: n
   expect((await sending.latest(message)).state).toBe('sent')
 })
 
+test('parked mail whose time is over expires, and message.failed tells it with what was in the way', async () => {
+  const sending = await start()
+  sending.bench.clock.advance(61 * minuteMs)
+  sending.endpoint.script.push(revoked)
+  const message = await sending.accept('1')
+  await sending.drain()
+  expect((await sending.latest(message)).state).toBe('parked')
+  sending.bench.clock.advance(73 * 60 * minuteMs)
+  await sending.drain()
+  const { state, fault } = await sending.latest(message)
+  expect({ state, fault }).toMatchObject({ state: 'expired', fault: { code: 'grant_revoked' } })
+  expect((await eventTypes(sending.bench)).filter(type => type.startsWith('message.'))).toEqual([
+    'message.parked',
+    'message.failed',
+  ])
+})
+
 test('parked mail is sent in order once the channel is connected again', async () => {
   const sending = await start()
   sending.bench.clock.advance(61 * minuteMs)
