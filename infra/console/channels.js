@@ -97,7 +97,7 @@ function factsOf(channel) {
     {
       name: 'Last fetched',
       value: lastFetchedAt ? exactWhenText(lastFetchedAt) : 'nothing yet',
-      hint: 'as asked or when mail came',
+      hint: 'to three hours, while no mail comes',
     },
   ]
 }
