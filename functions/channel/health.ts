@@ -20,8 +20,11 @@ export interface Health {
   succeeded(channel: Channel, protocol: Protocol): Promise<Channel>
   /** Nobody has polled the mailbox for long, though nothing is known to be in the way: its app is told once. */
   overlooked(channel: Channel): Promise<Channel>
-  /** A probe has proven what works; announces what that changed. */
-  proven(channel: Channel, change: ChannelChange): Promise<Channel>
+  /**
+   * A probe has proven what works; announces what that changed.
+   * @param works a protocol that did not is in the trouble it was in, for as long as it was in it
+   */
+  proven(channel: Channel, change: ChannelChange, works?: Record<Protocol, boolean>): Promise<Channel>
   /** Announces what was decided with the channel's last change; also called by `schedule` for crashed callers. */
   announce(channel: Channel): Promise<Channel>
   /** Called by `schedule` when a channel's time has come: tells what is untold, reminds, says what is overdue. */
@@ -207,7 +210,7 @@ export function openHealth(services: HealthServices): Health {
       })
     },
 
-    proven(seen, change) {
+    proven(seen, change, works = { imap: true, smtp: true }) {
       return move(seen, channel => {
         const at = nowText()
         const tell: Telling[] = []
@@ -231,7 +234,18 @@ export function openHealth(services: HealthServices): Health {
           evidence: after.auth.fault?.evidence ?? null,
         }
         const history = was === is ? channel.history : withStep(channel.history, step)
-        return { change: { ...untroubled, ...change, auth, history }, tell }
+        const isSame = was === is
+        const imapTrouble = works.imap ? null : channel.imapTrouble
+        const health = {
+          ...untroubled,
+          imapTrouble,
+          smtpTrouble: works.smtp ? null : channel.smtpTrouble,
+          reminders: isSame ? channel.reminders : 0,
+          wakeAt: wakeAfter(channel, { is, imapTrouble }),
+          // That mail is fetched again is told once it is, unless that all works is told now.
+          isOverdueTold: channel.isOverdueTold && (isSame || !works.imap),
+        }
+        return { change: { ...health, ...change, auth, history }, tell }
       })
     },
 
@@ -243,6 +257,16 @@ export function openHealth(services: HealthServices): Health {
         return latest.auth.state === 'reconnect_required' ? remind(latest) : sayOverdue(latest)
       })
     },
+  }
+
+  /** After a probe: a reminder that is still due, or the time to say that nothing is fetched. */
+  function wakeAfter(
+    { auth: { state: was }, wakeAt }: Channel,
+    after: { is: Channel['auth']['state']; imapTrouble: Trouble | null },
+  ) {
+    if (was === after.is && was === 'reconnect_required') return wakeAt
+    if (after.imapTrouble === null) return null
+    return was === 'reconnect_required' ? new Date(now() + overdueAfterMs).toISOString() : wakeAt
   }
 
   function remind(channel: Channel): Move {

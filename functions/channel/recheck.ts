@@ -47,7 +47,7 @@ export async function recheck(
   const { login, access } = judgeProbe(probe, channel.login, channel.access)
   if (options.dryRun) return { channel, before: channel.login, after: login, probe }
   const change = { email, login, ...healthAfter(channel, access, probe, services.now()) }
-  const updated = await services.health.proven(channel, change)
+  const updated = await services.health.proven(channel, change, worksIn(probe))
   return { channel: updated, before: channel.login, after: login, probe }
 }
 
@@ -63,7 +63,8 @@ export async function lookAgain(channel: Channel, services: RecheckServices): Pr
   const { probe, change } = await pacedProbe(channel, services)
   const isOpen = !probe.imap.isConclusive || !probe.smtp.isConclusive
   const later = isOpen ? new Date(services.now() + verdictAgainMs).toISOString() : null
-  return services.health.proven(channel, { ...change, nextProbeAt: change.nextProbeAt ?? later })
+  const looked = { ...change, nextProbeAt: change.nextProbeAt ?? later }
+  return services.health.proven(channel, looked, worksIn(probe))
 }
 
 /**
@@ -83,7 +84,7 @@ export async function settleRefusal(
   if (isSettled) throw refusal
   const { probe, change, isLeft } = await pacedProbe(channel, services)
   const own = probe[protocol]
-  if (own.login !== null) return services.health.proven(channel, change)
+  if (own.login !== null) return services.health.proven(channel, change, worksIn(probe))
 
   await services.channels.change(
     channel.id,
@@ -102,6 +103,10 @@ export async function settleRefusal(
   // The same token opens the other server: the grant is good, and something else is in the way.
   if (other.login !== null) throw fail(settingBehind(protocol, own.fault?.code ?? refusal.code))
   throw fail(isLeft[protocol === 'imap' ? 'smtp' : 'imap'] ? 'sign_in_unsettled' : 'sign_in_refused')
+}
+
+function worksIn({ imap, smtp }: Probe): Record<Protocol, boolean> {
+  return { imap: imap.login !== null, smtp: smtp.login !== null }
 }
 
 interface PacedProbe {

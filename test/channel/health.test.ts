@@ -289,6 +289,41 @@ test('a mailbox from which nothing was fetched for long is announced once, and a
   expect(presentChannel(await latest()).isOverdue).toBe(false)
 })
 
+test('a probe that a server left without a verdict ends no trouble with it, and tells nothing overdue twice', async () => {
+  // It forgot the trouble: the channel looked well, and was told as overdue again after every look.
+  await fail('smtp_disabled', 'smtp')
+  await fail('imap_unreachable', 'imap')
+  for (let hour = 0; hour < 3; hour++) {
+    bench.clock.advance(hourMs)
+    await fireSchedule()
+    const { auth, access } = await latest()
+    await bench.health.proven(await latest(), { auth, access }, { imap: false, smtp: false })
+    await fail('imap_unreachable', 'imap')
+  }
+  expect(await eventTypes(bench)).toEqual(['channel.blocked', 'channel.overdue'])
+  expect(await latest()).toMatchObject({ isOverdueTold: true, imapTrouble: { failures: 4 } })
+})
+
+test('a probe that opens the mailbox ends its rest; that mail is fetched again is told once it was', async () => {
+  await fail('imap_unreachable', 'imap')
+  bench.clock.advance(overdueAfterMs + minuteMs)
+  await fireSchedule()
+  const { auth } = await latest()
+  await bench.health.proven(await latest(), { auth })
+  expect(await latest()).toMatchObject({ imapTrouble: null, isOverdueTold: true })
+  await bench.health.succeeded(await latest(), 'imap')
+  expect(await eventTypes(bench)).toEqual(['channel.overdue', 'channel.recovered'])
+})
+
+test('a probe that changes nothing about a dead grant ends no reminders', async () => {
+  await fail('grant_revoked')
+  const { auth } = await latest()
+  await bench.health.proven(await latest(), { auth }, { imap: false, smtp: false })
+  bench.clock.advance(25 * hourMs)
+  await fireSchedule()
+  expect(await eventTypes(bench)).toEqual(['channel.reconnect_required', 'channel.reconnect_required'])
+})
+
 test('a channel that older versions stored is read, and moves', async () => {
   const { imapTrouble: _i, smtpTrouble: _s, history: _h, revision: _r, ...old } = await latest()
   await bench.main.put({ pk: 'CHANNEL#ch_old', sk: 'CHANNEL', ...old, id: 'ch_old' })
