@@ -1,9 +1,9 @@
 /** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
 
 import * as z from 'zod'
-import { connectionOf, connectionSchema, healthFields } from './channel-health.ts'
+import { connectionOf, connectionSchema, faultSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
-import { PostroomError } from './faults.ts'
+import { describeFault, type Fault, PostroomError } from './faults.ts'
 import { folderRoles } from './folder-roles.ts'
 import { errorForLog, log } from './log.ts'
 import { addressSchema } from './message-document.ts'
@@ -195,6 +195,9 @@ export const channelDocumentSchema = channelSchema
       .describe(
         'Of `folders`, those the mailbox did not have when it was last looked for them, at most an hour ago.',
       ),
+    folderFault: faultSchema
+      .nullable()
+      .describe('Why `missingFolders` are not read, and who can mend it; null where there are none.'),
     foldersLookedAt: z
       .string()
       .nullable()
@@ -212,6 +215,7 @@ export function presentChannel(channel: Channel): z.output<typeof channelDocumen
     ...channel,
     connection,
     missingFolders,
+    folderFault: folderFault(missingFolders),
     foldersLookedAt: foldersLookedAt(channel),
     isOverdue: channel.isOverdueTold,
   })
@@ -220,6 +224,11 @@ export function presentChannel(channel: Channel): z.output<typeof channelDocumen
 /** INBOX is where it is (RFC 3501 5.1), and never asked for. */
 export function isInbox(folder: string): boolean {
   return folder.toUpperCase() === 'INBOX'
+}
+
+function folderFault(missingFolders: string[]): Fault | null {
+  if (missingFolders.length === 0) return null
+  return describeFault(new PostroomError('folder_missing', { evidence: missingFolders.join(', ') }))
 }
 
 function foldersLookedAt({ folders, folderPaths }: Channel): string | null {

@@ -483,6 +483,12 @@ export const faults = {
     'The server for reading ended a session whose time was over; the next one begins at once.',
     { backOff: { fromMs: 0, toMs: 0 } },
   ),
+  folder_missing: row(
+    409,
+    'owner',
+    'park',
+    'A folder that is to be read is not in the mailbox; the others are read.',
+  ),
   mail_unreadable: row(422, 'nobody', 'park', 'The mail could not be parsed; its raw bytes are kept.'),
   mail_too_large: row(
     422,

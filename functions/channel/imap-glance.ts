@@ -4,7 +4,7 @@
  */
 
 import { PostroomError } from './faults.ts'
-import { completion, type ImapLogin, signInToImap } from './imap-sign-in.ts'
+import { type ImapLogin, isCompletion, signInToImap } from './imap-sign-in.ts'
 import type { ImapWire, WireLimits } from './imap-wire.ts'
 import { quoted } from './imap-words.ts'
 
@@ -49,22 +49,31 @@ export async function statesOf(
     ...following,
   )
   const states = new Map<string, FolderState | null>()
-  for (const [index, folder] of folders.entries()) {
-    let state: FolderState | null = null
-    await completion(wire, `s${index}`, ({ text }) => {
-      state = statusIn(text) ?? state
-    }).catch(error => {
-      if (!isMissing(error)) throw error
-    })
-    states.set(folder, state)
-  }
+  for (const [index, folder] of folders.entries())
+    states.set(folder, await stateOf(wire, `s${index}`, folder))
   return states
 }
 
-/** A NO to one folder says nothing about the others, unless it says that nothing works. */
-function isMissing(error: unknown): boolean {
-  const evidence = error instanceof PostroomError ? (error.evidence ?? '') : ''
-  return /nonexistent|n.t exist|no such|not found|unknown mailbox/i.test(evidence)
+async function stateOf(wire: ImapWire, tag: string, folder: string): Promise<FolderState | null> {
+  let state: FolderState | null = null
+  for (;;) {
+    const answer = await wire.next()
+    try {
+      if (isCompletion(answer, tag)) return state
+    } catch (error) {
+      if (answer.text.startsWith(`${tag} `) && folder !== 'INBOX' && isAboutOne(error)) return null
+      throw error
+    }
+    state = statusIn(answer.text) ?? state
+  }
+}
+
+/**
+ * A refusal without a known meaning says that there is no such folder, in whatever words, or that this one cannot be
+ * looked at. Where nothing works, INBOX, which every mailbox has, is refused as well.
+ */
+function isAboutOne(error: unknown): boolean {
+  return error instanceof PostroomError && error.code === 'imap_unreachable'
 }
 
 /** `* STATUS INBOX (UIDNEXT 7 UIDVALIDITY 3)`, in any order and with anything else among it. */

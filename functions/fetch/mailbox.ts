@@ -3,7 +3,7 @@
 import { mayUse, nextProbeAt } from '../channel/access.ts'
 import { isAppFault } from '../channel/app-breaker.ts'
 import { restsUntil } from '../channel/channel-health.ts'
-import type { Channel, Channels } from '../channel/channels.ts'
+import { type Channel, type Channels, isInbox } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import type { Health } from '../channel/health.ts'
 import { proofIn } from '../channel/health-transitions.ts'
@@ -155,8 +155,10 @@ async function fetchNew(channel: Channel, { services, deadlineMs }: Poll): Promi
   await Promise.all(channel.folders.map(read))
   const { session, seen } = await signedIn(channel, services, async login => {
     const session = await imap.open(login, { lifeMs, now })
-    // Where there is work anyway, a glance would only cost a round trip.
-    const unsure = knownPlaces(channel).filter(({ folder }) => !isExpected(known.get(folder), now()))
+    // Where there is work anyway, a glance would only cost a round trip; but a folder may have gone, INBOX never does.
+    const unsure = knownPlaces(channel).filter(
+      ({ folder }) => !isInbox(folder) || !isExpected(known.get(folder), now()),
+    )
     if (unsure.length === 0) return { session, seen: new Map() }
     try {
       // Exchange lets a token in and says only here that there is no mailbox behind it.

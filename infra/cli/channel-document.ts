@@ -44,6 +44,7 @@ export const channelSchema = z.looseObject({
   connectedAt: z.string(),
   folders: z.array(z.string()).default([]),
   missingFolders: z.array(z.string()).default([]),
+  folderFault: faultSchema.nullable().default(null),
   foldersLookedAt: z.string().nullable().default(null),
   lastFetchedAt: z.string().nullable(),
   disconnectedAt: z.string().nullable(),

@@ -17,6 +17,7 @@ export const channelCommand = command({
     const isWell =
       channel.auth.state === 'connected' &&
       channel.connection.state === 'ok' &&
+      channel.folderFault === null &&
       channel.disconnectedAt === null
     return isWell ? exitCodes.done : exitCodes.notWell
   },
@@ -32,9 +33,7 @@ function showChannel(channel: Channel, terminal: Terminal): void {
     ['IMAP login', `${login.imap}${access.imap.state === 'ok' ? '' : ` (${access.imap.state})`}`],
     ['SMTP login', `${login.smtp}${access.smtp.state === 'ok' ? '' : ` (${access.smtp.state})`}`],
     ['reads', channel.folders.join(', ')],
-    ...(channel.missingFolders.length > 0
-      ? [['  not there', channel.missingFolders.join(', ')] as [string, string]]
-      : []),
+    ...faultFacts(channel.folderFault),
     ['connected', channel.connectedAt],
     ['last fetched', channel.lastFetchedAt ?? 'nothing yet'],
     ['auth', disconnectedAt ? `disconnected since ${disconnectedAt}` : `${auth.state} since ${auth.since}`],

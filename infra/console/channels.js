@@ -108,7 +108,7 @@ function loginHint(login, email) {
 }
 
 /** @param {any} channel */
-function troublesOf({ auth, connection, disconnectedAt }) {
+function troublesOf({ auth, connection, folderFault, disconnectedAt }) {
   if (disconnectedAt) {
     const summary = `The mailbox was disconnected (${whenText(disconnectedAt)}). Nothing is sent or fetched.`
     const fault = { code: 'channel_disconnected', actor: 'owner', summary, evidence: null }
@@ -125,6 +125,8 @@ function troublesOf({ auth, connection, disconnectedAt }) {
     const fault = connection.fault ?? unexplained(connection.state)
     troubles.push({ axis: 'connection', tone: 'warn', fault, until: connection.until, canReconnect: false })
   }
+  if (folderFault)
+    troubles.push({ axis: 'folders', tone: 'warn', fault: folderFault, until: null, canReconnect: false })
   return troubles
 }
 

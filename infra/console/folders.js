@@ -136,5 +136,5 @@ function outcomeOf(channel) {
 function missingSentence(missing) {
   if (missing.length === 0) return ''
   const names = missing.map(folder => `“${nameOf(folder)}”`).join(', ')
-  return `${names} ${missing.length === 1 ? 'is' : 'are'} not in this mailbox. Its owner may have renamed or deleted ${missing.length === 1 ? 'it' : 'them'}; the rest is read.`
+  return `${names} ${missing.length === 1 ? 'is' : 'are'} not in this mailbox.`
 }

@@ -387,10 +387,9 @@ test('nothing is wider than a screen of 320 pixels', async () => {
 test('a person chooses the folders that are read, by keyboard alone, and is told which one the mailbox does not have', async () => {
   const page = await running.open('folders')
   await connect(page, { person: 'Edsger Dijkstra' })
-  const summary = page.locator('#folders summary')
   const chosen = page.locator('#folders-summary')
   await expect.poll(() => chosen.textContent()).toBe('Folders: Inbox')
-  await summary.focus()
+  await chosen.focus()
   await page.keyboard.press('Enter')
   await page.keyboard.press('Tab')
   await page.keyboard.press('Tab')
@@ -402,6 +401,7 @@ test('a person chooses the folders that are read, by keyboard alone, and is told
   await page.getByRole('button', { name: 'Save folders' }).focus()
   await page.keyboard.press('Enter')
   await page.getByText('“Clients/Acme” is not in this mailbox.').waitFor()
+  await page.locator('#channel-faults', { hasText: 'The owner of the mailbox has to act.' }).waitFor()
   expect(await chosen.textContent()).toBe('Folders: Inbox, Sent, Clients/Acme')
   await page.getByText('Saved.', { exact: true }).waitFor()
   await lookAt(page, 'folders')
@@ -417,6 +417,7 @@ test('a person chooses the folders that are read, by keyboard alone, and is told
   await page.getByRole('button', { name: 'Save folders' }).click()
   await page.getByText('Saved. The mailbox has all of them.').waitFor()
   expect(await chosen.textContent()).toBe('Folders: Inbox, Sent')
+  expect(await page.locator('#channel-faults').textContent()).toBe('')
   // The refused change is the page's own test of its error.
   expect(running.complaints.filter(text => !text.includes('400'))).toEqual([])
 })

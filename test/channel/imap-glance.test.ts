@@ -120,6 +120,33 @@ test('several folders cost no further round trip; one that is missing hides none
   expect(imap.lines[3]).toContain('"Sent \\"Items\\""')
 })
 
+test.each(['NO Ordner gibt es nicht', 'NO [NOPERM] Access denied', 'BAD Invalid mailbox name'])(
+  'a folder that is refused with %j hides none of the others; INBOX refused so is no idle mailbox',
+  async said => {
+    const refusing = (name: string) => (line: string) =>
+      line.includes(name) ? `${line.split(' ')[0]} ${said}\r\n` : manners()(line)
+    const other = await startRawImap(ready, refusing('"Gone"'))
+    const states = await glance({ ...login, server: other.server }, ['Gone', 'INBOX'])
+    expect([...states.values()].map(found => found?.uidNext)).toEqual([undefined, 42])
+    const inbox = await startRawImap(ready, refusing('INBOX'))
+    const error = await thrownBy(() => glance({ ...login, server: inbox.server }, ['Gone', 'INBOX']))
+    expect(error.code).toBe('imap_unreachable')
+  },
+)
+
+test.each<[string, string]>([
+  ['{tag} BAD Request is throttled. Suggested Backoff Time: 92415 milliseconds\r\n', 'imap_throttled'],
+  ['* BYE going down\r\n', 'imap_unreachable'],
+  ['Server Unavailable. 15\r\n', 'imap_unreachable'],
+])(
+  'what is said of the whole mailbox at one folder, %j, is not taken for a folder that is missing',
+  async (said, code) => {
+    const imap = await startRawImap(ready, manners({ STATUS: said }))
+    const error = await thrownBy(() => glance({ ...login, server: imap.server }, ['Sent']))
+    expect(error.code).toBe(code)
+  },
+)
+
 test.each(['', '* OK never finis', '* OK ready\r\n* 1 EXISTS\r\n'])(
   'a server that stops after %j is left after the time that is allowed',
   async text => {

@@ -304,7 +304,7 @@ test('folders are chosen with the link or later, and one that the mailbox does n
     expect.stringMatching(/^Clients\/Acme +no$/),
   ])
   expect((await cli(`channel ${id}`)).stdout).toMatch(
-    /^reads +sent, Clients\/Acme\n {2}not there +Clients\/Acme$/m,
+    /^reads +sent, Clients\/Acme\n {2}reason +folder_missing: .*\n {2}evidence +Clients\/Acme\n {2}must act +owner$/m,
   )
   const shown = await cli(`folders ${id} --json`)
   expect(documents(shown)).toMatchObject([
