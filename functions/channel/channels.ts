@@ -6,7 +6,7 @@ import type { Condition } from './expressions.ts'
 import { describeFault, type Fault, PostroomError } from './faults.ts'
 import { folderRoles } from './folder-roles.ts'
 import { errorForLog, log } from './log.ts'
-import { addressSchema } from './message-document.ts'
+import { addressSchema } from './mail-address.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 /** What is read of a mailbox until the app wants more. */

@@ -9,7 +9,7 @@ import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import type { STSClient } from '@aws-sdk/client-sts'
 import { base64url } from 'jose'
 import { PostroomError } from './faults.ts'
-import type { ClientAuthentication, ConfiguredApp } from './provider.ts'
+import type { ClientAuthentication, ConfiguredApp } from './oauth-app.ts'
 
 /** RFC 7523 2.2. */
 const assertionType = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer'

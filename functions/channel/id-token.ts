@@ -2,7 +2,8 @@
 
 import { createRemoteJWKSet, errors, type JWTPayload, jwtVerify } from 'jose'
 import { PostroomError } from './faults.ts'
-import { type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
+import type { OAuthApp } from './oauth-app.ts'
+import { type ProviderEntry, tenantUrl } from './provider.ts'
 
 /** Clocks of providers and of Lambda differ by seconds at most. */
 const clockToleranceSeconds = 60

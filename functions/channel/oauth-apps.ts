@@ -4,7 +4,7 @@ import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-sec
 import { bySecret, type ClientCredentials } from './client-credential.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
-import { type ConfiguredApp, type OAuthApp, oauthAppsSchema } from './provider.ts'
+import { type ConfiguredApp, type OAuthApp, oauthAppsSchema } from './oauth-app.ts'
 
 export interface OAuthApps {
   /** @throws PostroomError `configuration_invalid` if the secret is not readable or has no such app */

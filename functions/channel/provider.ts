@@ -17,57 +17,61 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
-const endpoint = z.string().refine(isSafeUrl, { message: 'must be an https URL (http only on loopback)' })
+const endpoint = () =>
+  z.string().refine(isSafeUrl, { message: 'must be an https URL (http only on loopback)' })
 
-const mailServer = z.strictObject({
-  host: z.string().min(1),
-  port: z.int().min(1).max(65535),
-  /** `tls` from the first byte, or `starttls`, which must succeed. Never without. */
-  security: z.enum(['tls', 'starttls']),
-})
+const mailServer = () =>
+  z.strictObject({
+    host: z.string().min(1),
+    port: z.int().min(1).max(65535),
+    /** `tls` from the first byte, or `starttls`, which must succeed. Never without. */
+    security: z.enum(['tls', 'starttls']),
+  })
 
-const providerSchema = z.strictObject({
-  displayName: z.string().min(1),
-  /** `iss` of the id_token; `{tid}` stands for the token's own tenant. */
-  issuer: endpoint,
-  /** Other spellings of `issuer` the provider is known to use. */
-  issuerAliases: z.array(z.string()).optional(),
-  authorizationEndpoint: endpoint,
-  tokenEndpoint: endpoint,
-  jwksUri: endpoint,
-  revocationEndpoint: endpoint.nullable(),
-  /** Where an administrator accepts for a whole organization; null where there is no such thing. */
-  adminConsentEndpoint: endpoint.nullable().optional(),
-  scopes: z.array(z.string().min(1)).min(1),
-  /** The end of the granted scope's name that opens each protocol. */
-  mailScopes: z.strictObject({ imap: z.string().min(1), smtp: z.string().min(1) }),
-  authorizationParameters: z.record(z.string(), z.string()),
-  /** Claims that together name the account for ever, and are its key. Never `email`. */
-  identity: z
-    .array(z.string().min(1))
-    .min(1)
-    .refine(claims => !claims.includes('email'), {
-      message: 'must not hold email: it is no proof of identity',
+/** Made where an entry is overridden, which most deployments never do: its many parts would cost every cold start. */
+const providerSchema = () =>
+  z.strictObject({
+    displayName: z.string().min(1),
+    /** `iss` of the id_token; `{tid}` stands for the token's own tenant. */
+    issuer: endpoint(),
+    /** Other spellings of `issuer` the provider is known to use. */
+    issuerAliases: z.array(z.string()).optional(),
+    authorizationEndpoint: endpoint(),
+    tokenEndpoint: endpoint(),
+    jwksUri: endpoint(),
+    revocationEndpoint: endpoint().nullable(),
+    /** Where an administrator accepts for a whole organization; null where there is no such thing. */
+    adminConsentEndpoint: endpoint().nullable().optional(),
+    scopes: z.array(z.string().min(1)).min(1),
+    /** The end of the granted scope's name that opens each protocol. */
+    mailScopes: z.strictObject({ imap: z.string().min(1), smtp: z.string().min(1) }),
+    authorizationParameters: z.record(z.string(), z.string()),
+    /** Claims that together name the account for ever, and are its key. Never `email`. */
+    identity: z
+      .array(z.string().min(1))
+      .min(1)
+      .refine(claims => !claims.includes('email'), {
+        message: 'must not hold email: it is no proof of identity',
+      }),
+    /** Tenants (`tid`, or the domain of the login) that are no organization, since each account is a person's own. */
+    personalTenants: z.array(z.string().min(1)).optional(),
+    /** How long a grant lives while the OAuth app is not published, where the provider ends it then. */
+    grantDaysInTesting: z.int().min(1).optional(),
+    /** Claims that may hold the XOAUTH2 user name, best first. */
+    loginClaims: z.array(z.string().min(1)).min(1),
+    imap: mailServer(),
+    smtp: mailServer(),
+    /** Whether the provider puts what is sent by SMTP into Sent by itself. */
+    savesSentCopies: z.boolean(),
+    limits: z.strictObject({
+      smtpConnections: z.int().min(1),
+      messagesPerMinute: z.int().min(1),
+      messageBytes: z.int().min(1024),
     }),
-  /** Tenants (`tid`, or the domain of the login) that are no organization, since each account is a person's own. */
-  personalTenants: z.array(z.string().min(1)).optional(),
-  /** How long a grant lives while the OAuth app is not published, where the provider ends it then. */
-  grantDaysInTesting: z.int().min(1).optional(),
-  /** Claims that may hold the XOAUTH2 user name, best first. */
-  loginClaims: z.array(z.string().min(1)).min(1),
-  imap: mailServer,
-  smtp: mailServer,
-  /** Whether the provider puts what is sent by SMTP into Sent by itself. */
-  savesSentCopies: z.boolean(),
-  limits: z.strictObject({
-    smtpConnections: z.int().min(1),
-    messagesPerMinute: z.int().min(1),
-    messageBytes: z.int().min(1024),
-  }),
-})
+  })
 
-export type ProviderEntry = z.infer<typeof providerSchema>
-export type MailServer = z.infer<typeof mailServer>
+export type ProviderEntry = z.infer<ReturnType<typeof providerSchema>>
+export type MailServer = z.infer<ReturnType<typeof mailServer>>
 export type Providers = Record<string, ProviderEntry>
 
 export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
@@ -80,7 +84,7 @@ export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
  */
 export const providerOverridesSchema = z.record(
   providerId,
-  providerSchema.partial().extend({ extends: providerId.optional() }),
+  z.lazy(() => providerSchema().partial().extend({ extends: providerId.optional() })),
 )
 
 /**
@@ -97,7 +101,7 @@ export function mergeProviders(overrides: unknown): Providers {
       })
     }
     const whole = { [id]: { ...merged[parent], ...entry } }
-    Object.assign(merged, parseInput(z.record(providerId, providerSchema), whole, 'configuration_invalid'))
+    Object.assign(merged, parseInput(z.record(providerId, providerSchema()), whole, 'configuration_invalid'))
   }
   return merged
 }
@@ -121,59 +125,3 @@ export function providerOf(providers: Providers, id: string): ProviderEntry {
 export function tenantUrl(template: string, tenant: string): string {
   return template.replace('{tenant}', encodeURIComponent(tenant))
 }
-
-const proofs = ['clientSecret', 'signingKey', 'federated'] as const
-
-/** How an OAuth app is configured. What proves to the provider that it is us is one of three (client-credential.ts). */
-const oauthAppSchema = z
-  .strictObject({
-    clientId: z.string().min(1),
-    /** Where people sign in: `common`, `organizations`, `consumers` or one tenant's id. */
-    tenant: z.string().min(1).default('common'),
-    clientSecret: z.string().min(1).optional(),
-    /**
-     * The secret before this one, while both are valid at the provider: shown where the app is refused with what it
-     * proves itself by now, such as a new secret that was copied wrongly or has not reached all of the provider yet.
-     */
-    previousClientSecret: z.string().min(1).optional(),
-    /** A certificate whose RSA key lies in KMS and never leaves it. */
-    signingKey: z
-      .strictObject({
-        kmsKeyArn: z.string().startsWith('arn:'),
-        /** SHA-256 of the certificate's DER bytes, 64 hexadecimal digits, as `openssl x509 -fingerprint -sha256` prints it. */
-        certificateSha256: z
-          .string()
-          .transform(text => text.replaceAll(':', '').toLowerCase())
-          .refine(text => /^[0-9a-f]{64}$/.test(text), { message: 'must be 64 hexadecimal digits' }),
-      })
-      .optional(),
-    /** The function's own AWS role, which the provider trusts. */
-    federated: z
-      .strictObject({ audience: z.string().min(1).default('api://AzureADTokenExchange') })
-      .optional(),
-    /** When the secret or the certificate ends: the operator is told 30, 7 and 1 days before. */
-    secretExpiresAt: z.union([z.iso.date(), z.iso.datetime({ offset: true })]).optional(),
-  })
-  .refine(app => proofs.filter(proof => app[proof] !== undefined).length === 1, {
-    message: `must have exactly one of ${proofs.join(', ')}`,
-  })
-
-export type ConfiguredApp = z.infer<typeof oauthAppSchema>
-
-/** An OAuth app, and how it shows the provider that it is itself. */
-export interface OAuthApp {
-  clientId: string
-  tenant: string
-  authenticate: ClientAuthentication
-  /** Tried once more in its place if the provider refuses the app by it. */
-  authenticateAsBefore?: ClientAuthentication
-}
-
-/**
- * @param endpoint the URL that is called, as the provider knows it
- * @returns form fields of the call (RFC 6749 2.3.1, RFC 7521 4.2); they are as secret as what they prove
- */
-export type ClientAuthentication = (endpoint: string) => Promise<Record<string, string>>
-
-/** Format of POSTROOM_APPS and of the OAuthApps secret. */
-export const oauthAppsSchema = z.record(providerId, oauthAppSchema)

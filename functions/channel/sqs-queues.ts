@@ -4,17 +4,15 @@ import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk
 import type * as z from 'zod'
 import type {
   checkAppsSchema,
-  DeadLetters,
   doorbellSchema,
   forgetSchema,
   keepAliveSchema,
   OwnerNotice,
-  PollBatch,
   pollBatchSchema,
-  Queues,
   reparseSchema,
   webhookDoorbellSchema,
-} from './queues.ts'
+} from './queue-bodies.ts'
+import type { DeadLetters, PollBatch, Queues } from './queues.ts'
 
 export interface QueueServices {
   sqs?: SQSClient
@@ -49,7 +47,7 @@ export function openQueues(services: QueueServices): Queues {
     if (Failed.length > 0) throw new Error(`SQS took ${Failed.length} of ${batches.length} batches not`)
   }
 
-  /** The body is one of those that queues.ts describes. */
+  /** The body is one of those that queue-bodies.ts describes. */
   async function tell<Body>(QueueUrl: string | undefined, body: Body): Promise<void> {
     await sqs.send(new SendMessageCommand({ QueueUrl, MessageBody: JSON.stringify(body) }))
   }

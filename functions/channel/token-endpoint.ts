@@ -4,7 +4,8 @@ import * as z from 'zod'
 import { PostroomError } from './faults.ts'
 import { askedWaitMs } from './http.ts'
 import { log } from './log.ts'
-import { type ClientAuthentication, type OAuthApp, type ProviderEntry, tenantUrl } from './provider.ts'
+import type { ClientAuthentication, OAuthApp } from './oauth-app.ts'
+import { type ProviderEntry, tenantUrl } from './provider.ts'
 import { tokenRefusal } from './token-answers.ts'
 
 /** Shorter than the broker's lease, so that a lease outlives every call made under it. */

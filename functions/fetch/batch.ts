@@ -8,7 +8,7 @@ import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
 import { lastActiveAt, pollInterval } from '../channel/poll-interval.ts'
 import type { PollMarks } from '../channel/poll-marks.ts'
-import type { pollBatchSchema } from '../channel/queues.ts'
+import type { pollBatchSchema } from '../channel/queue-bodies.ts'
 import type { Slots } from '../channel/slots.ts'
 import { type MailboxServices, pollMailbox } from './mailbox.ts'
 

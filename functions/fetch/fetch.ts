@@ -28,7 +28,7 @@ import {
   keepAliveSchema,
   pollBatchSchema,
   reparseSchema,
-} from '../channel/queues.ts'
+} from '../channel/queue-bodies.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type BatchServices, fetchBatch } from './batch.ts'

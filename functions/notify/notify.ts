@@ -7,7 +7,7 @@ import { openDeliveries } from '../channel/deliveries.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
-import { webhookDoorbellSchema } from '../channel/queues.ts'
+import { webhookDoorbellSchema } from '../channel/queue-bodies.ts'
 import { openWebhooks } from '../channel/webhooks.ts'
 import { type DrainServices, drain } from './drain.ts'
 

@@ -6,7 +6,7 @@ import { accept } from '../channel/accept.ts'
 import { type Events, operatorAccount } from '../channel/events.ts'
 import { asPostroomError, describeFault, type PostroomError } from '../channel/faults.ts'
 import { parseInput } from '../channel/input.ts'
-import { doorbellSchema, ownerNoticeSchema } from '../channel/queues.ts'
+import { doorbellSchema, ownerNoticeSchema } from '../channel/queue-bodies.ts'
 import { noticeOwner, type OwnerNoticeServices } from './owner-notice.ts'
 
 export interface IntakeServices extends OwnerNoticeServices {

@@ -8,7 +8,7 @@ import { mayUse } from '../channel/access.ts'
 import type { Channel, Channels } from '../channel/channels.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'
-import type { OwnerNotice } from '../channel/queues.ts'
+import type { OwnerNotice } from '../channel/queue-bodies.ts'
 import type { ReconnectLinks } from '../channel/reconnect-link.ts'
 
 export interface OwnerNoticeServices extends AcceptServices {

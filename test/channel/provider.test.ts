@@ -1,7 +1,8 @@
 /** Provider entries: what they inherit, and what is refused. */
 
 import { expect, test } from 'vitest'
-import { mergeProviders, oauthAppsSchema, providerOf, tenantUrl } from '../../functions/channel/provider.ts'
+import { oauthAppsSchema } from '../../functions/channel/oauth-app.ts'
+import { mergeProviders, providerOf, tenantUrl } from '../../functions/channel/provider.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 
 const builtIn = mergeProviders({})

@@ -12,10 +12,10 @@ const deployed = await deployedFunctions('http://127.0.0.1:1')
  * says what it costs. Before parts were loaded when needed, `send` and `fetch` read 2,500.
  */
 test.each([
-  ['Connect', 505],
-  ['Api', 480],
-  ['Send', 520],
-  ['Fetch', 550],
+  ['Connect', 510],
+  ['Api', 450],
+  ['Send', 525],
+  ['Fetch', 555],
   ['Schedule', 445],
   ['NotifyWebhooks', 455],
 ])('a cold start of %s reads at most %d KB of code', async (name, most) => {

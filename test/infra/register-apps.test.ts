@@ -3,7 +3,8 @@
 import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { builtInProviders } from '../../functions/channel/built-in-providers.ts'
-import { mergeProviders, oauthAppsSchema, type ProviderEntry } from '../../functions/channel/provider.ts'
+import { oauthAppsSchema } from '../../functions/channel/oauth-app.ts'
+import { mergeProviders, type ProviderEntry } from '../../functions/channel/provider.ts'
 import { redirectUri } from '../../functions/connect/begin.ts'
 import { readConfiguration } from '../../infra/configuration.ts'
 

@@ -1,6 +1,6 @@
 /** The way of an event to webhooks over a test's own stores: announced, told by the topic, posted by `notify`. */
 
-import { webhookDoorbellSchema } from '../../functions/channel/queues.ts'
+import { webhookDoorbellSchema } from '../../functions/channel/queue-bodies.ts'
 import { notify } from '../../functions/notify/notify.ts'
 import { apiCaller } from './api-caller.ts'
 import { jsonOf } from './http-requests.ts'
