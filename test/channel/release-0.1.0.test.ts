@@ -1,9 +1,12 @@
 /**
  * What release 0.1.0 stored, recorded item by item from a run of test/system/every-call.ts on one machine, is read by the
- * code of today. The file never changes: a change of shape takes a default or an upgrade (readItem in channel/table.ts).
+ * code of today. That run ended without a webhook and no OAuth app was refused in it: those items were written by the
+ * same commit's code into a table in memory. The file never changes: a change of shape takes a default or an upgrade
+ * (readItem in channel/table.ts).
  */
 
 import { expect, test } from 'vitest'
+import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
 import { openChannels } from '../../functions/channel/channels.ts'
 import { openConnectSessions } from '../../functions/channel/connect-sessions.ts'
 import { openDeliveries } from '../../functions/channel/deliveries.ts'
@@ -16,6 +19,7 @@ import { openOutbox } from '../../functions/channel/outbox.ts'
 import { openSlots } from '../../functions/channel/slots.ts'
 import type { Item, Key } from '../../functions/channel/table.ts'
 import { openThreads } from '../../functions/channel/threads.ts'
+import { openWebhooks } from '../../functions/channel/webhooks.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { openMemoryTable } from '../support/memory-table.ts'
@@ -23,24 +27,29 @@ import recorded from './release-0.1.0.json' with { type: 'json' }
 
 const nothing = async () => undefined
 const now = () => Date.parse('2026-11-26T14:45:00Z')
+/** When an OAuth app that was refused may be tried again. */
+const afterTrials = () => Date.parse('2026-11-26T14:46:00Z')
 
 /** Fresh tables that hold what was recorded, with the nouns of today on them. */
 async function openRecorded(change: (item: Item) => Item = item => item) {
   const [main, secrets] = [openMemoryTable(), openMemoryTable()]
   for (const item of recorded.main) await main.put({ pk: item.pk, sk: item.sk, ...change(item) })
   for (const item of recorded.secrets) await secrets.put({ pk: item.pk, sk: item.sk, ...change(item) })
+  const events = openEvents({ main, topic: openEventsTopic({ topicArn: '' }), now })
   return {
     main,
+    breaker: openAppBreaker({ main, events: { ...events, announce: nothing }, now: afterTrials }),
     channels: openChannels({ main }),
     sessions: openConnectSessions({ main, now }),
     messages: openMessages({ main, mail: { put: nothing, read: nothing, size: nothing, stream: nothing } }),
-    events: openEvents({ main, topic: openEventsTopic({ topicArn: '' }), now }),
+    events,
     threads: openThreads({ main }),
     cursors: openCursors({ main }),
     outbox: openOutbox({ main }),
     slots: openSlots({ main }),
     deliveries: openDeliveries({ main, now }),
     minutes: openMinutes({ main, now }),
+    webhooks: openWebhooks({ main }),
     grants: openGrants({
       secrets,
       seal: { prepare: nothing, seal: async text => text, open: async text => text },
@@ -62,6 +71,7 @@ const readers: [
   ['CHANNEL#', 'CHANNEL', ({ channels }, key) => channels.find(idOf(key))],
   ['SESSION#', 'SESSION', ({ sessions }, key) => sessions.find(idOf(key))],
   ['MESSAGE#', 'MESSAGE', ({ messages }, key) => messages.find(idOf(key))],
+  ['WEBHOOK#', 'WEBHOOK', ({ webhooks }, key) => webhooks.find(idOf(key))],
   ['EVENT#', 'EVENT', ({ events }, key) => events.find(idOf(key))],
   ['CHANNEL#', 'CURSOR#', ({ cursors }, key) => cursors.find(idOf(key), key.sk.slice('CURSOR#'.length))],
   ['OUTBOX#', '', async ({ outbox }, key) => (await outbox.rows(idOf(key), 1))[0]],
@@ -101,6 +111,38 @@ test('threads, slots, leases, minutes and grants are found as they were', async 
   expect(await grants.read({ grantId, accountId: '', channelId: '' })).toMatchObject({ version: 1 })
 })
 
+test('webhooks listen, and the one that rests is rung for, as they were left', async () => {
+  const { webhooks } = await openRecorded()
+  const listening = await webhooks.listening('every-call', 'app.fault')
+  expect(listening.map(({ accountId, failures }) => [accountId, failures])).toEqual(
+    expect.arrayContaining([
+      ['every-call', 0],
+      ['every-call', 3],
+      [null, 0],
+    ]),
+  )
+  expect(await webhooks.due('2026-11-26T14:45:27.000Z', 10)).toEqual([])
+  expect(await webhooks.due('2026-11-26T14:45:28.000Z', 10)).toEqual(['wh_failing7wx6wibqeykpr7i6u4e'])
+})
+
+test('an OAuth app that was refused is tried in its time, one that works again is rung for', async () => {
+  const { breaker } = await openRecorded()
+  const behind = (clientId: string, tid: string) => ({
+    accountId: 'every-call',
+    provider: 'microsoft',
+    clientId,
+    identity: { issuer: '', subject: '', tid },
+  })
+  const tenant = '5f0f8f5c-0000-4000-8000-000000000001'
+  expect(await breaker.recovered()).toMatchObject([{ clientId: 'app-that-is-back', isToBeResumed: 1 }])
+  // Its next trial is due by now; the other organizations of the second are not held back.
+  expect(await breaker.admit(behind('app-refused', tenant))).toMatchObject({ trialOf: { trials: 1 } })
+  expect(await breaker.admit(behind('app-of-one-tenant', tenant))).toMatchObject({
+    trialOf: { tenantId: tenant },
+  })
+  expect(await breaker.admit(behind('app-of-one-tenant', 'another'))).toEqual({ trialOf: null })
+})
+
 /** As items were before these fields came: what a release before 0.1.0 would have stored. */
 const laterFields = ['epoch', 'sentLook', 'automatic', 'listId', 'isFromSelf', 'report', 'waitsForChannel']
 
@@ -117,7 +159,7 @@ test('an older shape, without the fields that came later, is read with their def
   expect((await outbox.rows(row ? idOf(row) : '', 1))[0]).toMatchObject({ waitsForChannel: false })
 })
 
-test.each(readers.slice(0, 4))(
+test.each(readers.slice(0, 5))(
   '%s%s: an item of a newer release is refused, and named',
   async (begin, sk, read) => {
     const nouns = await openRecorded(item => ({ ...item, schemaVersion: 99 }))
