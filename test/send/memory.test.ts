@@ -4,10 +4,12 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { mailKeys } from '../../functions/channel/mail-keys.ts'
+import type { ProviderEntry } from '../../functions/channel/provider.ts'
 import { startSink } from '../bench/sink.ts'
 import { bundleOf, openSendingGround } from '../support/bundled-sender.ts'
 import { cacheFolder } from '../support/cache.ts'
 import { httpRequest } from '../support/http-requests.ts'
+import { startRawImap } from '../support/raw-imap.ts'
 import { startEngines } from '../support/running-engines.ts'
 import { startSender } from '../support/sender-process.ts'
 
@@ -22,7 +24,7 @@ const mailBytes = 25_000_000
 const attachments = (uploadId: string) => [{ filename: 'a.pdf', contentType: 'application/pdf', uploadId }]
 const document = { to: [{ address: 'customer@outside.example' }], text: 'Here it is' }
 
-async function start(name: 'Send' | 'Api') {
+async function start(name: 'Send' | 'Api', provider: Partial<ProviderEntry> = {}) {
   const folder = join(cacheFolder, 'sandbox')
   const [key, cert] = await Promise.all(
     ['key.pem', 'cert.pem'].map(file => readFile(join(folder, file), 'utf8')),
@@ -33,7 +35,7 @@ async function start(name: 'Send' | 'Api') {
     await Promise.all([sink.close(), engines.close()])
   })
   const stores = await engines.fresh()
-  const ground = await openSendingGround(engines, { stores, port: sink.port, channelCount: 1 })
+  const ground = await openSendingGround(engines, { stores, port: sink.port, channelCount: 1, provider })
   const [channel] = ground.channels
   if (!channel) throw new Error('There is no channel')
   const uploadId = `up_${'a'.repeat(26)}`
@@ -46,6 +48,7 @@ async function start(name: 'Send' | 'Api') {
   const sender = startSender({ certFile: join(folder, 'cert.pem'), environment, heapMegabytes })
   onTestFinished(() => sender.end())
   return {
+    bench: ground.bench,
     channel,
     uploadId,
     sink,
@@ -70,6 +73,58 @@ test('send takes in a document with an upload of 18.7 MB, makes 25 MB of mail of
   expect(message?.sizeBytes).toBeGreaterThan(mailBytes)
   expect(cost.peakMiB).toBeLessThan(functionMiB - runtimeMiB)
 }, 120_000)
+
+test('the copy of such a mail is filed in Sent within the same 512 MB', async () => {
+  const sent = await startSent()
+  const provider = { imap: sent.server, savesSentCopies: false }
+  const { bench, channel, uploadId, invoke, stored } = await start('Send', provider)
+  const place = { channelId: channel.id, idempotencyKey: 'large' }
+  const body = JSON.stringify({ ...document, ...place, attachments: attachments(uploadId) })
+  await invoke({ Records: [{ messageId: '1', body }] })
+  const [message] = await stored()
+  const [row] = await bench.outbox.rows(channel.id, 1)
+  if (!message || !row) throw new Error('Nothing is to be filed')
+  // The first look, a minute later, is due now.
+  const at = new Date(bench.now() - 1_000).toISOString()
+  await bench.messages.change(message.id, { sentLook: { tries: 0, at } })
+  await bench.outbox.postpone(row, at)
+  const cost = await invoke({
+    Records: [{ messageId: '2', body: JSON.stringify({ channelId: channel.id }) }],
+  })
+  expect(sent.filedBytes).toEqual([message.sizeBytes])
+  expect(await bench.outbox.rows(channel.id, 1)).toEqual([])
+  expect(cost.peakMiB).toBeLessThan(functionMiB - runtimeMiB)
+}, 120_000)
+
+/** An IMAP server whose Sent folder is empty, and takes whatever is filed. */
+async function startSent() {
+  const filedBytes: number[] = []
+  let open = { tag: '', leftBytes: 0 }
+  const { server } = await startRawImap(
+    '* OK [CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR] ready\r\n',
+    line => {
+      if (open.leftBytes > 0) {
+        open.leftBytes -= line.length + 2
+        return open.leftBytes > 0 ? undefined : `${open.tag} OK APPEND completed\r\n`
+      }
+      const [tag = '', command = ''] = line.split(' ')
+      if (tag === '') return undefined
+      if (command === 'APPEND') {
+        const bytes = Number(/\{(\d+)\}$/.exec(line)?.[1])
+        filedBytes.push(bytes)
+        open = { tag, leftBytes: bytes }
+        return '+ go on\r\n'
+      }
+      const data: Record<string, string> = {
+        CAPABILITY: '* CAPABILITY IMAP4rev1 AUTH=XOAUTH2 SASL-IR\r\n',
+        LIST: '* LIST (\\HasNoChildren \\Sent) "/" Sent\r\n',
+        EXAMINE: '* FLAGS ()\r\n* 0 EXISTS\r\n* OK [UIDVALIDITY 1] valid\r\n* OK [UIDNEXT 1] next\r\n',
+      }
+      return `${data[command] ?? ''}${tag} OK ${command} completed\r\n`
+    },
+  )
+  return { server, filedBytes }
+}
 
 test('api accepts the same by HTTP, within 512 MB', async () => {
   const { channel, uploadId, invoke, stored } = await start('Api')

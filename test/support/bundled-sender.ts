@@ -40,9 +40,11 @@ export interface SendingGround {
 
 export async function openSendingGround(
   { endpoints }: RunningEngines,
-  { stores, port, channelCount }: { stores: Stores; port: number; channelCount: number },
+  options: { stores: Stores; port: number; channelCount: number; provider?: Partial<ProviderEntry> },
 ): Promise<SendingGround> {
+  const { stores, port, channelCount, provider } = options
   const entry: Partial<ProviderEntry> = {
+    ...provider,
     smtp: { host: 'localhost', port, security: 'tls' },
     limits: { smtpConnections: 1_000, messagesPerMinute: 1_000_000, messageBytes: 50 * 1024 * 1024 },
   }
