@@ -97,6 +97,28 @@ test('I1, I2, I3: a drain that dies at any await, before or after it took effect
   }
 })
 
+test('a drain that dies at any await while it files copies leaves one copy of each mail', async () => {
+  const openWithCopiesDue = async () => {
+    const simulation = await openSimulation({ isShared: true })
+    for (let i = 0; i < 2; i++) await simulation.accept()
+    await simulation.drain()
+    simulation.advance(2 * minuteMs)
+    return simulation
+  }
+  const clean = await openWithCopiesDue()
+  const { awaits } = await clean.drain()
+  expect(clean.copies).toEqual(clean.accepted)
+  for (let killAt = 1; killAt <= awaits; killAt++) {
+    for (const takesEffect of [false, true]) {
+      const simulation = await openWithCopiesDue()
+      await simulation.drain({ killAt, takesEffect })
+      await settleAll(simulation)
+      expect(simulation.copies, `killed at ${killAt}`).toEqual(simulation.accepted)
+      expect(await simulation.rows()).toBe(0)
+    }
+  }
+})
+
 test('a drain sends all it has over one session', async () => {
   const simulation = await openSimulation()
   for (let i = 0; i < 50; i++) await simulation.accept()

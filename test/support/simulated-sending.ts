@@ -34,6 +34,8 @@ export interface Simulation {
   taken: string[]
   /** When it took them. */
   takenAtMs: number[]
+  /** Ids of the copies in Sent where the mailbox's team looks, in order. */
+  copies: string[]
   /** Ids whose outcome somebody could truly not know. */
   ambiguous: Set<string>
   /** Ids that were refused for now, and so fell behind. */
@@ -78,21 +80,27 @@ interface SimulationOptions {
   clock?: VirtualClock
   /** How long the provider takes for each mail; needs a clock. */
   takesMs?: number
+  /** Sends as a shared mailbox, of which the provider files no copies. */
+  isShared?: boolean
 }
 
 export async function openSimulation(options: SimulationOptions = {}): Promise<Simulation> {
-  const { random = () => 0, messagesPerMinute = 100_000, clock, takesMs = 0 } = options
+  const { random = () => 0, messagesPerMinute = 100_000, clock, takesMs = 0, isShared = false } = options
   const startMs = Date.parse('2026-11-26T08:00:00.000Z')
   let aheadMs = 0
   const now = () => aheadMs + (clock?.now() ?? startMs)
   const table = openMemoryTable()
   const objects = new Map<string, Buffer>()
-  const channel = newChannel()
+  const shared = 'support@contoso.example'
+  const channel = newChannel(
+    isShared ? { sharedMailbox: shared, login: { imap: shared, smtp: 'ada@contoso.example' } } : {},
+  )
   const simulation: Simulation = {
     channel,
     accepted: [],
     taken: [],
     takenAtMs: [],
+    copies: [],
     ambiguous: new Set(),
     delayed: new Set(),
     events: [],
@@ -243,7 +251,7 @@ export async function openSimulation(options: SimulationOptions = {}): Promise<S
           simulation.sessions += 1
           return sessionFor(worker)
         }),
-      openSent: () => step(worker, async () => sentFor(worker)),
+      openSent: ({ user }) => step(worker, async () => sentFor(worker, user)),
       sleep: clock?.sleep ?? (async ms => simulation.advance(ms)),
       now,
     }
@@ -281,11 +289,11 @@ export async function openSimulation(options: SimulationOptions = {}): Promise<S
     }
   }
 
-  function sentFor(worker: Worker): SentFolder {
+  function sentFor(worker: Worker, user: string): SentFolder {
+    const lying = user === shared ? simulation.copies : simulation.taken
     return {
-      find: ({ id, messageId }) =>
-        step(worker, async () => (simulation.taken.includes(id) ? { messageId } : undefined)),
-      append: async () => {},
+      find: ({ id, messageId }) => step(worker, async () => (lying.includes(id) ? { messageId } : undefined)),
+      append: raw => step(worker, async () => void lying.push(Buffer.from(raw).toString())),
       close: async () => {},
     }
   }
