@@ -28,7 +28,7 @@ export interface BatchWork {
 
 /** As many as `schedule` puts into a batch; an idle poll is mostly waiting. */
 const concurrency = 50
-/** No mailbox begins another mail after this long; what is left comes with its next turn. */
+/** No mailbox begins more mails (groups.ts) after this long; what is left comes with its next turn. */
 const mailboxMs = 60_000
 
 type Batch = z.infer<typeof pollBatchSchema>

@@ -137,6 +137,40 @@ test('a mailbox whose owner must reconnect keeps a slot, where it costs next to 
   expect(await intervalOf(ada.id)).toBe(60)
 })
 
+test('a mailbox that its provider wants left alone moves to where it is asked less, and back once it works', async () => {
+  await bench.slots.put({ channelId: broken.id, provider: 'scripted', intervalMinutes: 1 })
+  imap.afterwards = 'BAD Request is throttled. Suggested Backoff Time: 2400000 milliseconds'
+  await pollIn({ channelIds: [broken.id], intervals: [1] })
+  expect(await intervalOf(broken.id)).toBe(15)
+  await expectBackingOff(broken.id)
+  imap.afterwards = null
+  const { until } = connectionOf(await bench.channels.get(broken.id))
+  clock.advance(Date.parse(until ?? '') - bench.now() + 1_000)
+  await pollIn({ channelIds: [broken.id], intervals: [15] })
+  expect(await intervalOf(broken.id)).toBe(5)
+})
+
+test('I7: a mailbox begins nothing more after a minute, whatever time the invocation has; the rest comes with its next turn', async () => {
+  // Too large to come with one command.
+  const large = (subject: string) =>
+    `From: a@outside.example\nTo: ada@contoso.example\nSubject: ${subject}\n\n${`${'x'.repeat(70)}\n`.repeat(45_000)}`
+  await mailboxes.deliver('ada', large('second'))
+  await mailboxes.deliver('ada', large('third'))
+  const { parser } = bench
+  const slow: typeof parser = {
+    ...parser,
+    parse(raw) {
+      clock.advance(61_000)
+      return parser.parse(raw)
+    },
+  }
+  const work = { services: { ...bench, parser: slow }, deadlineMs: bench.now() + 600_000 }
+  await answerRecord(JSON.stringify({ channelIds: [ada.id] }), work)
+  expect(await told()).toEqual(['to ada', 'second'])
+  await poll(ada.id)
+  expect(await told()).toEqual(['to ada', 'second', 'third'])
+})
+
 test('50 idle mailboxes in their right slots: three reads each at most, and not a single write', async () => {
   const channels = []
   for (let i = 0; i < 50; i++) channels.push(await addChannel(bench, { provider: 'scripted' }))
