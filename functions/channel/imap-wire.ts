@@ -54,16 +54,17 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
   const { host, port, security } = server
   let socket: Socket = security === 'starttls' ? connectPlain({ host, port }) : connectOverTls(server)
   let reader = newReader()
-  let failure: PostroomError | undefined
+  /** Why there is no connection any more. Most end as they should, and no error is made of that. */
+  let ended: string | undefined
   const answers: Answer[] = []
   let waiting: { resolve(answer: Answer): void; reject(error: PostroomError): void } | undefined
 
   const fail = (evidence: string) => {
-    failure ??= wireFault(evidence)
+    ended ??= evidence
     socket.destroy()
     const waiter = waiting
     waiting = undefined
-    waiter?.reject(failure)
+    waiter?.reject(wireFault(ended))
   }
   let life: NodeJS.Timeout
   let silence: NodeJS.Timeout
@@ -104,7 +105,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
 
   return {
     send(...lines) {
-      if (!failure) socket.write(lines.map(line => `${line}\r\n`).join(''))
+      if (ended === undefined) socket.write(lines.map(line => `${line}\r\n`).join(''))
     },
 
     next() {
@@ -114,7 +115,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
         if (answers.length < queueLimit / 2 && socket.isPaused()) socket.resume()
         return Promise.resolve(answer)
       }
-      if (failure) return Promise.reject(failure)
+      if (ended !== undefined) return Promise.reject(wireFault(ended))
       silence.refresh()
       return new Promise((resolve, reject) => {
         waiting = { resolve, reject }
@@ -124,7 +125,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
     keepOfLiterals: bytes => reader.keep(bytes),
 
     limit(next) {
-      if (failure) return
+      if (ended !== undefined) return
       unwatch()
       watch(next)
     },
@@ -138,12 +139,12 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
       listen()
       await new Promise<void>((resolve, reject) => {
         socket.once('secureConnect', resolve)
-        socket.once('close', () => reject(failure ?? wireFault('the connection ended')))
+        socket.once('close', () => reject(wireFault(ended ?? 'the connection ended')))
       })
     },
 
     close() {
-      failure ??= wireFault('closed by us')
+      ended ??= 'closed by us'
       answers.length = 0
       socket.resume()
       socket.destroySoon()

@@ -167,7 +167,9 @@ namespace inbox {
     auto = create
   }
 }
+# Processes that stay, as a provider's do: only they know what a client has kept of an earlier TLS handshake.
 service imap-login {
+  service_count = 0
   inet_listener imap {
     port = 0
   }
