@@ -24,7 +24,7 @@ import { type DeadLetters, pollQueueUrlsSchema, type Queues } from './queues.ts'
 import { type Restored, restoredSchema } from './restored.ts'
 import type { Seal } from './seal.ts'
 import { openTable, type Table } from './table.ts'
-import { openTokens } from './tokens.ts'
+import type { Tokens } from './tokens.ts'
 import type { WebhookRequestServices } from './webhook-request.ts'
 import type { WebhookSecrets } from './webhook-secrets.ts'
 
@@ -129,6 +129,9 @@ export function secretServices({ main, events }: { main: Table; events: Events }
   const breaker = openAppBreaker({ main, events, now })
   const channels = openChannels({ main })
   const known = providers()
+  const tokens = openedAtFirstUse<Tokens>(async () =>
+    (await import('./tokens.ts')).openTokens({ channels, grants, apps, providers: known, breaker, now }),
+  )
   return {
     secrets,
     seal,
@@ -136,7 +139,7 @@ export function secretServices({ main, events }: { main: Table; events: Events }
     grants,
     breaker,
     providers: known,
-    tokens: openTokens({ channels, grants, apps, providers: known, breaker, now }),
+    tokens,
   }
 }
 

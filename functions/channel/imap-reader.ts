@@ -3,7 +3,7 @@
  * never a flag touched (EXAMINE and PEEK only).
  */
 
-import { type ListedFolder, listedFolder } from './imap-folders.ts'
+import type { ListedFolder } from './imap-folders.ts'
 import { type FolderState, glanceLimits, statesOf } from './imap-glance.ts'
 import { completion, type ImapLogin, isCompletion, signInToImap } from './imap-sign-in.ts'
 import type { Answer } from './imap-wire.ts'
@@ -154,6 +154,8 @@ export async function openImapSession(
 
     list: () =>
       guarded(async () => {
+        // Loaded by the few that ask: with it comes a table of folder names in every language.
+        const { listedFolder } = await import('./imap-folders.ts')
         const tag = nextTag()
         const folders: ListedFolder[] = []
         wire.send(`${tag} LIST "" "*"`)

@@ -13,10 +13,10 @@ import { type ProviderEntry, providerOf } from '../channel/provider.ts'
 import { redeemCode } from '../channel/token-endpoint.ts'
 import { adminConsentAnswer } from './admin-consent.ts'
 import { type BeginServices, redirectUri } from './begin.ts'
-import { type CheckServices, checkPath, failSession, finishCheck } from './check.ts'
+import { type CheckServices, failSession, finishCheck } from './check.ts'
 import { checkingPage } from './connect-page.ts'
 import { consentRefusal } from './consent-refusal.ts'
-import { browserSecret, matchesHash, splitTicket } from './ticket.ts'
+import { browserSecret, checkPath, matchesHash, splitTicket } from './ticket.ts'
 import { takeVerifier } from './verifier.ts'
 
 export type CallbackServices = BeginServices & CheckServices & { breaker: AppBreaker }

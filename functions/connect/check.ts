@@ -21,14 +21,6 @@ export type CheckServices = ActivationServices & ForgetServices & { publicUrl: s
 /** A silent mail server costs this once per protocol; API Gateway gives the whole request 30 seconds. */
 const probeTimeoutMs = 5_000
 
-/** Stands where a ticket's secret would: the browser's cookie is what counts here. */
-const checkSecret = 'check'
-export const checkPath = (sessionId: string) => `/connect/${sessionId}.${checkSecret}`
-
-export function isCheck(request: HttpRequest): boolean {
-  return splitTicket(request.pathParameters?.ticket ?? '').secret === checkSecret
-}
-
 /**
  * Tries the mail servers, or shows again how it went.
  * @throws PostroomError `ticket_invalid`, `browser_mismatch`, `ticket_expired`

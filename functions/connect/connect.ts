@@ -14,11 +14,10 @@ import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { findRoute } from '../channel/route.ts'
 import { openSlots } from '../channel/slots.ts'
 import { type BeginServices, showConnectPage, startConsent } from './begin.ts'
-import { type CallbackServices, finishConsent } from './callback.ts'
-import { continueCheck, isCheck } from './check.ts'
+import type { CallbackServices } from './callback.ts'
 import type { DisconnectServices } from './disconnect.ts'
-import { grantRoutes } from './grant-routes.ts'
 import { failurePage, noLinks } from './result-pages.ts'
+import { isCheck } from './ticket.ts'
 
 export type ConnectServices = BeginServices &
   CallbackServices &
@@ -64,18 +63,18 @@ function buildServices(): ConnectServices {
   }
 }
 
-// runs for every request
+// runs for every request. A person's way begins at the link's page: what comes later is loaded when it comes.
 export async function connect(request: HttpRequest, services: ConnectServices): Promise<HttpAnswer> {
   try {
     switch (request.routeKey) {
       case 'GET /connect/{ticket}':
         return isCheck(request)
-          ? await continueCheck(request, services)
+          ? await (await import('./check.ts')).continueCheck(request, services)
           : await showConnectPage(request, services)
       case 'POST /connect/{ticket}':
         return await startConsent(request, services)
       case 'GET /oauth/{provider}/callback':
-        return await finishConsent(request, services)
+        return await (await import('./callback.ts')).finishConsent(request, services)
       default:
         return await answerApp(request, services)
     }
@@ -88,6 +87,7 @@ export async function connect(request: HttpRequest, services: ConnectServices): 
 
 /** What an app asks: API Gateway has checked who calls. */
 async function answerApp(request: HttpRequest, services: ConnectServices): Promise<HttpAnswer> {
+  const { grantRoutes } = await import('./grant-routes.ts')
   const { method } = request.requestContext.http
   const { route, parameters } = findRoute(grantRoutes, method, request.rawPath)
   const caller = callerOf(request, services.tokenRules)

@@ -31,3 +31,12 @@ export function browserCookie(request: HttpRequest, maxAgeSeconds: number): stri
   const secret = browserSecret(request) ?? randomSecret()
   return `${cookieName}=${secret}; Path=/; Secure; HttpOnly; SameSite=Lax; Max-Age=${maxAgeSeconds}`
 }
+
+/** Stands where a ticket's secret would: the browser's cookie is what counts here. */
+const checkSecret = 'check'
+/** Where the browser waits while the mail servers are tried, and sees how it went. */
+export const checkPath = (sessionId: string) => `/connect/${sessionId}.${checkSecret}`
+
+export function isCheck(request: HttpRequest): boolean {
+  return splitTicket(request.pathParameters?.ticket ?? '').secret === checkSecret
+}

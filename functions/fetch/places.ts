@@ -1,7 +1,6 @@
 /** Where a channel's folders lie in its mailbox. Names are looked up once, and again where one has gone. */
 
 import { type Channel, type Channels, isInbox } from '../channel/channels.ts'
-import { pathOf } from '../channel/imap-folders.ts'
 import type { FolderState } from '../channel/imap-glance.ts'
 import type { ImapSession } from '../channel/imap-reader.ts'
 
@@ -49,6 +48,7 @@ export async function lookUpPlaces(
   session: ImapSession,
   { channels, now }: { channels: Channels; now(): number },
 ): Promise<Channel> {
+  const { pathOf } = await import('../channel/imap-folders.ts')
   const listed = await session.list()
   const lookedAt = new Date(now()).toISOString()
   const folderPaths = Object.fromEntries(

@@ -12,12 +12,12 @@ const deployed = await deployedFunctions('http://127.0.0.1:1')
  * says what it costs. Before parts were loaded when needed, `send` and `fetch` read 2,500.
  */
 test.each([
-  ['Connect', 510],
-  ['Api', 450],
-  ['Send', 525],
-  ['Fetch', 555],
-  ['Schedule', 445],
-  ['NotifyWebhooks', 455],
+  ['Connect', 455],
+  ['Api', 446],
+  ['Send', 497],
+  ['Fetch', 506],
+  ['Schedule', 440],
+  ['NotifyWebhooks', 451],
 ])('a cold start of %s reads at most %d KB of code', async (name, most) => {
   const { bytes } = await sizeAtStart(deployed.find(one => one.name === name)?.file ?? '')
   expect(bytes).toBeGreaterThan(100_000)
