@@ -4,8 +4,10 @@
  */
 
 import { mayUse } from '../channel/access.ts'
+import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel } from '../channel/channels.ts'
-import { asPostroomError, describeFault, PostroomError } from '../channel/faults.ts'
+import { asPostroomError, describeFault, type FaultCode, faults, PostroomError } from '../channel/faults.ts'
+import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
 import type { OutboxRow } from '../channel/outbox.ts'
@@ -23,6 +25,7 @@ export interface Look {
 export interface SentLookServices extends DeliveryServices {
   tokens: Tokens
   providers: Providers
+  health: Health
   openSent: OpenSentFolder
   /** Set while tables are restored ones. */
   restored?: Restored | null
@@ -106,7 +109,9 @@ async function findOutcome(look: Look, place: LookPlace & { folders: Folders }):
   const isOver = message.expiresAt <= new Date(services.now()).toISOString()
   // A provider that files no copies leaves nothing to find.
   if (!provider.savesSentCopies) return decide(look, place)
-  if (!mayUse(channel, 'imap')) return isOver ? decide(look, place) : comeBack(look, place)
+  const peaceMs = peaceLeftMs(channel, services.now())
+  if (!mayUse(channel, 'imap') || peaceMs > 0)
+    return isOver ? decide(look, place) : comeBack(look, place, peaceMs)
   const { imap, smtp } = channel.login
   try {
     // As a shared mailbox: filed with the person who sent it, unless the tenant is set otherwise.
@@ -127,6 +132,7 @@ async function findOutcome(look: Look, place: LookPlace & { folders: Folders }):
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.code === 'internal') throw thrown
+    await leaveInPeace(error, place)
     return isOver ? decide(look, place) : comeBack(look, place, error.retryAfterMs)
   }
   // It has been there for long, if it has ever left.
@@ -181,6 +187,8 @@ async function decide({ message, row }: Look, place: LookPlace): Promise<boolean
 async function fileCopy(look: Look, place: LookPlace & { folders: Folders }): Promise<void> {
   const { channel, services, folders } = place
   const { message, row } = look
+  const peaceMs = peaceLeftMs(channel, services.now())
+  if (peaceMs > 0) return again(look, { tries: message.sentLook?.tries ?? 0, waitMs: peaceMs }, place)
   try {
     if (!mayUse(channel, 'imap')) throw new Error('reading is not possible for now')
     const folder = await folders.of(channel.login.imap)
@@ -190,14 +198,29 @@ async function fileCopy(look: Look, place: LookPlace & { folders: Folders }): Pr
       if (!(await place.mayGoOn())) return
       if (raw) await folder.append(raw, new Date(message.sentAt ?? services.now()))
     }
-  } catch (error) {
-    const { retryAfterMs = 0 } = asPostroomError(error)
+  } catch (thrown) {
+    const error = asPostroomError(thrown)
+    await leaveInPeace(error, place)
+    const { retryAfterMs = 0 } = error
     const tries = (message.sentLook?.tries ?? 0) + 1
     const waitMs = copyWaitsMs[tries]
     if (waitMs !== undefined) return again(look, { tries, waitMs: Math.max(waitMs, retryAfterMs) }, place)
-    log({ event: 'sent_copy_given_up', messageId: message.id, ...errorForLog(asPostroomError(error)) })
+    log({ event: 'sent_copy_given_up', messageId: message.id, ...errorForLog(error) })
   }
   if (await move(message, { sentLook: null }, place)) await services.outbox.clear(row)
+}
+
+/** How long the provider still wants the mailbox left alone, by whatever it has told a poll or a look. */
+function peaceLeftMs(channel: Channel, nowMs: number): number {
+  const code = channel.imapTrouble?.fault.code ?? ''
+  const until = restsUntil(channel, 'imap', nowMs)
+  const isAsked = Object.hasOwn(faults, code) && faults[code as FaultCode].action === 'wait'
+  return isAsked && until !== null ? Date.parse(until) - nowMs : 0
+}
+
+/** What throttles a look throttles the mailbox: polls rest as well. Whatever else is in the way, a poll finds by itself. */
+async function leaveInPeace(error: PostroomError, { channel, services }: LookPlace): Promise<void> {
+  if (error.row.action === 'wait') await services.health.failed(channel, 'imap', error)
 }
 
 async function again(

@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { Channel } from '../../functions/channel/channels.ts'
+import { PostroomError } from '../../functions/channel/faults.ts'
 import { drain } from '../../functions/send/drain.ts'
 import { useEngines } from '../support/engines.ts'
 import { playSentFolder } from '../support/played-sent-folder.ts'
@@ -93,6 +94,33 @@ test('a Sent folder that cannot be reached is no look: nothing is decided withou
   sent.isReachable = true
   sent.holds.set(message.id, message.messageId)
   await drainAfter(15 * minuteMs)
+  expect((await latest()).state).toBe('sent')
+})
+
+test('a provider that throttles a look is left alone for as long as it wants, by looks and by polls', async () => {
+  const { sending, sent, message, drainAfter, latest } = await setUp()
+  const retryAfterMs = 300 * minuteMs
+  sent.refusal = new PostroomError('imap_throttled', { retryAfterMs })
+  await drainAfter(minuteMs)
+  const { imapTrouble, auth } = await sending.latestChannel()
+  expect(Date.parse(imapTrouble?.until ?? '') - sending.bench.now()).toBeGreaterThan(299 * minuteMs)
+  expect(auth.state).toBe('connected')
+  sent.refusal = null
+  sent.holds.set(message.id, message.messageId)
+  for (let hour = 1; hour < 5; hour++) await drainAfter(60 * minuteMs)
+  expect(sent.looks).toEqual([])
+  await drainAfter(90 * minuteMs)
+  expect((await latest()).state).toBe('sent')
+})
+
+test('what a poll was told to wait for, a look waits for as well', async () => {
+  const { sending, sent, message, drainAfter, latest } = await setUp()
+  const throttled = new PostroomError('imap_throttled', { retryAfterMs: 60 * minuteMs })
+  await sending.bench.health.failed(await sending.latestChannel(), 'imap', throttled)
+  sent.holds.set(message.id, message.messageId)
+  await drainAfter(30 * minuteMs)
+  expect(sent.looks).toEqual([])
+  await drainAfter(40 * minuteMs)
   expect((await latest()).state).toBe('sent')
 })
 

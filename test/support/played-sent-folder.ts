@@ -12,6 +12,8 @@ export interface PlayedSentFolder {
   /** The Message-ID of each copy that was filed, in order. */
   filed: string[]
   isReachable: boolean
+  /** What opening it ends in instead. */
+  refusal: PostroomError | null
   /** Runs within each look. */
   duringLook: () => Promise<void>
 }
@@ -22,9 +24,11 @@ export function playSentFolder(): PlayedSentFolder {
     looks: [],
     filed: [],
     isReachable: true,
+    refusal: null,
     duringLook: async () => undefined,
 
     async open({ user }) {
+      if (folder.refusal) throw folder.refusal
       if (!folder.isReachable) throw new PostroomError('imap_unreachable')
       return {
         async find({ id }) {
