@@ -18,6 +18,8 @@ const triesLimit = 3
 /** After a UIDVALIDITY change, mail of this long before everything was last known to be safe is looked at again. */
 const resetWindowMs = 2 * 24 * 3600_000
 const auditEveryMs = 24 * 3600_000
+/** Sooner where the server has given numbers to mails that it did not show: most are moved or deleted, one may be late. */
+const auditOfGapMs = 3600_000
 
 /** Whether a folder has anything to do, by what a glance showed; null: there is no such folder now. */
 export function isIdle(
@@ -54,7 +56,7 @@ export async function readFolder(work: FolderWork): Promise<{ hasTaken: boolean;
     await fill(reading, opened)
     await retry(reading, begin.retries)
     await audit(reading)
-    await noteCaughtUp(reading)
+    await noteCaughtUp(reading, begin)
   } catch (error) {
     if (!(error instanceof Overtaken)) throw error
   }
@@ -202,12 +204,21 @@ function isAuditDue({ auditAt }: Cursor, now: number): boolean {
 }
 
 /** Nothing is left to do: known from here on as the time up to which all is safe. */
-async function noteCaughtUp(reading: Reading): Promise<void> {
+async function noteCaughtUp(reading: Reading, begin: Cursor): Promise<void> {
   const { retries, backfill, auditAt } = reading.cursor()
-  if (!reading.hasTaken() || reading.isOver() || retries.length > 0 || backfill !== null) return
+  const isGapped = hasGap(reading.cursor(), begin)
+  const hasMoved = reading.hasTaken() || isGapped
+  if (!hasMoved || reading.isOver() || retries.length > 0 || backfill !== null) return
   const now = reading.work.services.now()
+  const next = new Date(now + (isGapped ? auditOfGapMs : auditEveryMs)).toISOString()
   await reading.save({
     caughtUpAt: new Date(now).toISOString(),
-    auditAt: auditAt ?? new Date(now + auditEveryMs).toISOString(),
+    auditAt: auditAt !== null && auditAt < next ? auditAt : next,
   })
+}
+
+/** Whether this poll has passed numbers of which the server showed no mail. */
+function hasGap({ lastUid, recent }: Cursor, begin: Cursor): boolean {
+  const from = Math.max(begin.lastUid, lastUid - overlapUids)
+  return recent.filter(uid => uid > from).length < lastUid - from
 }

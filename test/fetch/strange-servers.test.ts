@@ -122,6 +122,30 @@ test('a mail that was withheld once and is given then is told like any other', a
   expect(await told()).toMatchObject([{ subject: 'withheld once', fault: null }])
 })
 
+test('a mail that the server numbers, and shows only later, is told though no other mail comes', async () => {
+  await deliver('ada', { subject: 'not shown yet' })
+  await poll(session => ({
+    open: async (...args) => ({ ...(await session.open(...args)), heads: [] }),
+    heads: async () => [],
+  }))
+  expect(await told()).toEqual([])
+  await poll()
+  expect(await told()).toEqual([])
+  // Not at once, since what a rule has moved away leaves the same gap behind in every busy mailbox.
+  const key = { pk: `CHANNEL#${channel.id}`, sk: 'CURSOR#INBOX' }
+  const { auditAt } = (await bench.main.get(key)) ?? {}
+  const dueInMs = Date.parse(String(auditAt)) - bench.now()
+  expect(dueInMs).toBeGreaterThan(0)
+  expect(dueInMs).toBeLessThanOrEqual(3600_000)
+  await bench.main.put({
+    ...key,
+    ...(await bench.main.get(key)),
+    auditAt: new Date(bench.now()).toISOString(),
+  })
+  await poll()
+  expect(await told()).toMatchObject([{ subject: 'not shown yet' }])
+})
+
 test('the audit finds a mail that the cursor has passed, and tells it', async () => {
   const key = { pk: `CHANNEL#${channel.id}`, sk: 'CURSOR#INBOX' }
   await deliver('ada', { subject: 'known' })
