@@ -52,7 +52,6 @@ const queueLimit = 32
 /** @throws PostroomError `imap_unreachable` */
 export async function openWire(server: MailServer, limits: WireLimits): Promise<ImapWire> {
   const { host, port, security } = server
-  let socket: Socket = security === 'starttls' ? connectPlain({ host, port }) : connectOverTls(server)
   let reader = newReader()
   /** Why there is no connection any more. Most end as they should, and no error is made of that. */
   let ended: string | undefined
@@ -88,20 +87,24 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
     if (waiter) waiter.resolve(answer)
     else if (answers.push(answer) >= queueLimit) socket.pause()
   }
-  const listen = () => {
-    socket.setNoDelay(true)
-    socket.on('data', (chunk: Buffer) => {
-      silence.refresh()
-      const broken = reader.read(chunk, deliver)
-      if (broken) fail(broken)
-    })
-    socket.on('error', error => fail('code' in error ? String(error.code) : error.name))
-    socket.on('close', () => {
-      unwatch()
-      fail('the connection ended')
-    })
+  const onData = (chunk: Buffer) => {
+    silence.refresh()
+    const broken = reader.read(chunk, deliver)
+    if (broken) fail(broken)
   }
-  listen()
+  const listen = (to: Socket): Socket =>
+    to
+      .setNoDelay(true)
+      .on('error', error => fail('code' in error ? String(error.code) : error.name))
+      .on('close', () => {
+        unwatch()
+        fail('the connection ended')
+      })
+  let socket = listen(
+    security === 'starttls'
+      ? connectPlain({ host, port }).on('data', onData)
+      : connectOverTls(server, { onData }),
+  )
 
   return {
     send(...lines) {
@@ -135,8 +138,7 @@ export async function openWire(server: MailServer, limits: WireLimits): Promise<
       socket.removeAllListeners('data').removeAllListeners('close')
       answers.length = 0
       reader = newReader()
-      socket = connectOverTls(server, socket)
-      listen()
+      socket = listen(connectOverTls(server, { over: socket, onData }))
       await new Promise<void>((resolve, reject) => {
         socket.once('secureConnect', resolve)
         socket.once('close', () => reject(wireFault(ended ?? 'the connection ended')))
@@ -169,20 +171,11 @@ export function wireFault(
 /** Cuts the stream into answers. `read` returns why it is no IMAP, if it is none. */
 function newReader() {
   let keepLimit = literalLimit
-  let parts: Buffer[] = []
-  let partsLength = 0
+  /** The line that is not at its end yet. */
+  let begun = ''
   let text = ''
   let literals: Literal[] = []
   let literal: { bytes: Buffer; filled: number; missing: number; length: number } | undefined
-
-  const line = (): string => {
-    const whole = Buffer.concat(parts, partsLength)
-      .toString('latin1')
-      .replace(/\r?\n$/, '')
-    parts = []
-    partsLength = 0
-    return whole
-  }
 
   return {
     keep(bytes: number) {
@@ -205,13 +198,12 @@ function newReader() {
           continue
         }
         const end = chunk.indexOf(10, at)
-        const part = chunk.subarray(at, end < 0 ? chunk.length : end + 1)
-        parts.push(part)
-        partsLength += part.length
-        if (partsLength + text.length > lineLimit) return 'a line without end'
+        begun += chunk.toString('latin1', at, end < 0 ? chunk.length : end + 1)
+        if (begun.length + text.length > lineLimit) return 'a line without end'
         if (end < 0) return undefined
         at = end + 1
-        text += line()
+        text += begun.replace(/\r?\n$/, '')
+        begun = ''
         const announced = /\{(\d{1,10})\}$/.exec(text)?.[1]
         if (announced === undefined) {
           deliver({ text, literals })

@@ -17,19 +17,36 @@ interface Known {
 /** By host and port, of which there are as many as providers. */
 const knownServers = new Map<string, Known>()
 
-/** @param over a connection that goes on under TLS; without it a new one is made */
-export function connectOverTls({ host, port }: { host: string; port: number }, over?: Socket): TLSSocket {
+/** As much as one record holds (RFC 8446 5.1), which is what Node hands on at once. */
+const recordBytes = 16 * 1024
+
+interface Wishes {
+  /** A connection that goes on under TLS; without it a new one is made. */
+  over?: Socket
+  /** Gets what came, which lies there until it returns: the next piece is read to the same place. */
+  onData(piece: Buffer): void
+}
+
+export function connectOverTls(
+  { host, port }: { host: string; port: number },
+  { over, onData }: Wishes,
+): TLSSocket {
   const known = knownAt(`${host}:${port}`)
   const { context: secureContext, session } = known
   // RFC 6066 3: no literal address is a server name.
   const servername = isIP(host) === 0 ? host : undefined
-  const socket = connect({
-    ...(over ? { socket: over } : { port }),
-    host,
-    servername,
-    secureContext,
-    session,
-  })
+  // Node would take new memory for each piece, which in a large mail comes to many times the mail before it is let go.
+  const onread = {
+    buffer: new Uint8Array(recordBytes),
+    callback(bytes: number, place: Uint8Array) {
+      onData(Buffer.from(place.buffer, 0, bytes))
+      return true
+    },
+  }
+  const way = over ? { socket: over } : { port, onread }
+  const socket = connect({ ...way, host, servername, secureContext, session })
+  // `onread` is for a connection of its own.
+  if (over) socket.on('data', onData)
   let isSecure = false
   socket.once('secureConnect', () => {
     isSecure = true
