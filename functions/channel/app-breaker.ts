@@ -1,42 +1,31 @@
 /**
  * Stands before the token endpoint: an OAuth app that the provider refuses (an expired client secret, say), or that
- * cannot prove itself (its KMS key is disabled), is one trouble of the operator's, and not a thousand broken mailboxes. While it lasts, nobody calls the endpoint but
- * one trial at a time, at growing intervals; the first trial that gets past the app's credentials ends it.
- * Mailboxes whose access token is still good go on meanwhile. A sign-in is always tried, since a person waits for it,
- * and its exchange of the code shows the same as a trial.
+ * cannot prove itself (its KMS key is disabled), is one trouble of the operator's, and not a thousand broken mailboxes.
+ * While it lasts, nobody calls the endpoint but one trial at a time, at growing intervals; the first trial that gets past
+ * the app's credentials ends it. Mailboxes whose access token is still good go on meanwhile. A sign-in is always tried,
+ * since a person waits for it, and its exchange of the code shows the same as a trial.
  */
 
-import * as z from 'zod'
+import {
+  type Behind,
+  breakerKey,
+  breakerPartition,
+  breakerSchema,
+  type OpenBreaker,
+  type Scope,
+  scopesOf,
+} from './breaker-row.ts'
 import type { Channel } from './channels.ts'
 import { type Events, operatorAccount } from './events.ts'
-import { describeFault, type FaultCode, faults, PostroomError } from './faults.ts'
+import { describeFault, PostroomError } from './faults.ts'
 import { errorForLog, log } from './log.ts'
 import { type Item, readItem, type Table } from './table.ts'
-
-const appFaults: readonly FaultCode[] = [
-  'app_credentials_refused',
-  'app_refused_in_tenant',
-  'app_credential_unavailable',
-]
-
-/** Whether an error is about the OAuth app and not about one mailbox. */
-export function isAppFault(error: PostroomError): boolean {
-  return appFaults.includes(error.code)
-}
-
-/** Trouble of our own, with AWS or in the code: counted for an alarm, since no mailbox and no app is to blame. */
-export function isOurs(error: PostroomError): boolean {
-  return error.row.actor === 'operator' && !isAppFault(error)
-}
 
 /** Says how a call of the token endpoint ended, so that the breaker knows. */
 export interface Admission {
   /** Set if this call tries for everybody. */
   trialOf: OpenBreaker | null
 }
-
-/** What stands behind an OAuth app: a channel, or a sign-in that may become one. */
-type Behind = Pick<Channel, 'accountId' | 'provider' | 'clientId' | 'identity'>
 
 export interface AppBreaker {
   /** @throws PostroomError the app's fault, with the time until the next trial, while the app is refused */
@@ -69,43 +58,6 @@ const waitAfter = (trials: number) => trialAfterMs[Math.min(trials, trialAfterMs
 const rememberMs = 5_000
 /** Those that wait come back spread over this part of a minute, and not before the trial. */
 const spreadMs = 15_000
-
-const breakerSchema = z.object({
-  provider: z.string(),
-  clientId: z.string(),
-  /** Set where only one organization refuses the app: the others must not wait for it. */
-  tenantId: z.string().nullable(),
-  /** 1 while the app is refused. */
-  isOpen: z.int(),
-  /** When this episode began: makes its events one per account. */
-  since: z.string(),
-  trials: z.int(),
-  closedAtMs: z.number().nullable(),
-  nextTrialAtMs: z.number(),
-  fault: z.object({
-    // One that an older or newer version stored may have no row here.
-    code: z.enum(Object.keys(faults) as [FaultCode]).catch('app_credentials_refused'),
-    evidence: z.string().nullable(),
-  }),
-  /** 1 from the recovery until the waiting mail was rung for. */
-  isToBeResumed: z.int(),
-})
-
-type OpenBreaker = z.infer<typeof breakerSchema>
-
-/** One partition: there are as many breakers as OAuth apps, and some for single organizations. */
-const partition = 'APP_BREAKERS'
-type Scope = Pick<OpenBreaker, 'provider' | 'clientId' | 'tenantId'>
-const breakerKey = ({ provider, clientId, tenantId }: Scope) => ({
-  pk: partition,
-  sk: `${provider}#${clientId}${tenantId === null ? '' : `#${tenantId}`}`,
-})
-
-/** The breakers a channel stands behind. */
-function scopesOf({ provider, clientId, identity }: Omit<Behind, 'accountId'>): Scope[] {
-  const app = { provider, clientId, tenantId: null }
-  return identity.tid === undefined ? [app] : [app, { ...app, tenantId: identity.tid }]
-}
 
 /** Whoever must act in any case, the owner or an administrator, is named before the operator. */
 function isShownByApp({ auth, disconnectedAt }: Channel): boolean {
@@ -293,7 +245,7 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
     },
 
     async recovered() {
-      const breakers = (await main.partition(partition)).map(item => readItem(breakerSchema, item))
+      const breakers = (await main.partition(breakerPartition)).map(item => readItem(breakerSchema, item))
       return breakers
         .filter(({ isOpen, isToBeResumed }) => isOpen === 0 && isToBeResumed === 1)
         .map(breaker => ({ ...breaker, waitsUntilMs: breaker.nextTrialAtMs + spreadMs }))

@@ -2,7 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { JWTPayload } from 'jose'
-import { type Admission, type AppBreaker, isAppFault } from './app-breaker.ts'
+import type { Admission, AppBreaker } from './app-breaker.ts'
+import { isAppFault } from './app-faults.ts'
 import type { Channel, Channels } from './channels.ts'
 import { asPostroomError, PostroomError } from './faults.ts'
 import type { GrantOwner, Grants, StoredGrant } from './grant.ts'

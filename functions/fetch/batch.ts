@@ -1,7 +1,7 @@
 /** One batch of mailboxes, all at the same time: one that hangs or fails delays no other. */
 
 import type { z } from 'zod'
-import { isOurs } from '../channel/app-breaker.ts'
+import { isOurs } from '../channel/app-faults.ts'
 import type { Channel } from '../channel/channels.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { errorForLog, log } from '../channel/log.ts'

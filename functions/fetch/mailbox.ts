@@ -1,7 +1,7 @@
 /** One poll of one mailbox: sign in, see what is new, store it mail by mail, and move the cursor behind each. */
 
 import { mayUse, nextProbeAt } from '../channel/access.ts'
-import { isAppFault } from '../channel/app-breaker.ts'
+import { isAppFault } from '../channel/app-faults.ts'
 import { restsUntil } from '../channel/channel-health.ts'
 import { type Channel, type Channels, isInbox } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'

@@ -1,7 +1,7 @@
 /** Drains one channel: everything that is due, in order of acceptance, over one SMTP session, at its provider's pace. */
 
 import { mayUse } from '../channel/access.ts'
-import { isAppFault, isOurs } from '../channel/app-breaker.ts'
+import { isAppFault, isOurs } from '../channel/app-faults.ts'
 import { restsUntil } from '../channel/channel-health.ts'
 import type { Channel } from '../channel/channels.ts'
 import { asPostroomError, type PostroomError } from '../channel/faults.ts'
