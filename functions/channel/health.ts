@@ -8,6 +8,7 @@ import { describeFault, PostroomError } from './faults.ts'
 import { authTransition, connectionTransitions, proofIn } from './health-transitions.ts'
 import type { Protocol } from './probe.ts'
 import { openTellings, type Telling, type TellingServices } from './tellings.ts'
+import { firstReminderAt, type Move, overdueAt, saidWhenWoken, wakeAfterProbe } from './wake-ups.ts'
 
 export interface Health {
   /**
@@ -31,11 +32,6 @@ export interface Health {
   attend(channel: Channel): Promise<Channel>
 }
 
-/** Nothing fetched for this long since a poll first failed is told. */
-export const overdueAfterMs = 30 * 60_000
-/** After these many days of `reconnect_required` somebody is reminded. */
-const remindAfterDays = [1, 3, 7]
-const dayMs = 24 * 3600_000
 /** Of several writers at once, one wins; the others look again this often. */
 const triesPerMove = 5
 
@@ -44,11 +40,6 @@ export interface HealthServices extends TellingServices {
   now(): number
   /** As Math.random. */
   random?: () => number
-}
-
-interface Move {
-  change: ChannelChange
-  tell: Telling[]
 }
 
 export function openHealth(services: HealthServices): Health {
@@ -116,7 +107,7 @@ export function openHealth(services: HealthServices): Health {
       change: {
         [`${protocol}Trouble`]: trouble,
         history,
-        ...(begins && { wakeAt: new Date(now() + overdueAfterMs).toISOString() }),
+        ...(begins && { wakeAt: overdueAt(now()) }),
       },
       tell: [],
     }
@@ -155,7 +146,7 @@ export function openHealth(services: HealthServices): Health {
         [`${protocol}Trouble`]: null,
         history: withStep(channel.history, step),
         reminders: 0,
-        wakeAt: isBlock ? null : new Date(now() + (remindAfterDays[0] ?? 0) * dayMs).toISOString(),
+        wakeAt: isBlock ? null : firstReminderAt(now()),
       },
       tell: transition.tell && !isTold ? [{ type: transition.tell, at }] : [],
     }
@@ -241,7 +232,7 @@ export function openHealth(services: HealthServices): Health {
           imapTrouble,
           smtpTrouble: works.smtp ? null : channel.smtpTrouble,
           reminders: isSame ? channel.reminders : 0,
-          wakeAt: wakeAfter(channel, { is, imapTrouble }),
+          wakeAt: wakeAfterProbe(channel, { is, imapTrouble }, now()),
           // That mail is fetched again is told once it is, unless that all works is told now.
           isOverdueTold: channel.isOverdueTold && (isSame || !works.imap),
         }
@@ -254,38 +245,9 @@ export function openHealth(services: HealthServices): Health {
       if (channel.wakeAt === null || Date.parse(channel.wakeAt) > now()) return channel
       return move(channel, latest => {
         if (latest.wakeAt === null || Date.parse(latest.wakeAt) > now()) return null
-        return latest.auth.state === 'reconnect_required' ? remind(latest) : sayOverdue(latest)
+        return saidWhenWoken(latest, now())
       })
     },
-  }
-
-  /** After a probe: a reminder that is still due, or the time to say that nothing is fetched. */
-  function wakeAfter(
-    { auth: { state: was }, wakeAt }: Channel,
-    after: { is: Channel['auth']['state']; imapTrouble: Trouble | null },
-  ) {
-    if (was === after.is && was === 'reconnect_required') return wakeAt
-    if (after.imapTrouble === null) return null
-    return was === 'reconnect_required' ? new Date(now() + overdueAfterMs).toISOString() : wakeAt
-  }
-
-  function remind(channel: Channel): Move {
-    const reminder = channel.reminders + 1
-    const next = remindAfterDays[reminder]
-    const wakeAt = next ? new Date(Date.parse(channel.auth.since) + next * dayMs).toISOString() : null
-    const isOver = channel.disconnectedAt !== null
-    return {
-      change: { reminders: reminder, wakeAt: isOver ? null : wakeAt },
-      tell: isOver ? [] : [{ type: 'channel.reconnect_required', at: nowText(), reminder }],
-    }
-  }
-
-  function sayOverdue(channel: Channel): Move {
-    const isOverdue = channel.imapTrouble !== null && mayUse(channel, 'imap')
-    return {
-      change: { wakeAt: null, isOverdueTold: isOverdue },
-      tell: isOverdue ? [{ type: 'channel.overdue', at: nowText() }] : [],
-    }
   }
 }
 
