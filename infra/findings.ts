@@ -33,6 +33,24 @@ export const acknowledgements: Acknowledgement[] = [
     reason:
       'The provider sends the browser here. The state parameter is a one-time secret, and the browser must hold the cookie of the connect page.',
   },
+  ...['GET--', 'GET--{file}'].map(route => ({
+    rule: 'AwsSolutions-APIG4',
+    on: `Http/${route}/Resource`,
+    reason:
+      'The console, where one is configured: its page and scripts are the same for everybody and hold no secret. What they show they ask of the API, with the token of whoever signed in.',
+  })),
+  {
+    rule: 'AwsSolutions-IAM5[Resource::*]',
+    on: '*Role/DefaultPolicy/Resource',
+    reason:
+      'Only where `operations.tracing` is on: X-Ray’s two actions for writing traces know no resource. A test holds every other statement to named resources.',
+  },
+  {
+    rule: 'Serverless-SNSRedrivePolicy',
+    on: 'Alarms/*/Resource',
+    reason:
+      'The address that is told of alarms. SNS itself retries mail, a dead letter would tell nobody, and the alarm’s state stays in CloudWatch.',
+  },
   {
     rule: 'AwsSolutions-IAM5[Resource::*/accounts/*/outbound/*]',
     on: '*Role/DefaultPolicy/Resource',

@@ -1,0 +1,116 @@
+/** What the guides name is there: configuration, outputs, stacks, what stays, alarms, metrics, commands, files. */
+
+import { existsSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { Template } from 'aws-cdk-lib/assertions'
+import { expect, test } from 'vitest'
+import { metricUnits } from '../../functions/channel/metrics.ts'
+import { commands } from '../../infra/cli/commands.ts'
+import { readConfiguration } from '../../infra/configuration.ts'
+import { plainName } from '../../infra/local/template.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { buildApp } from './synthesized.ts'
+
+const folder = new URL('../../infra/', import.meta.url)
+const read = (page: string) => readFile(new URL(page, folder), 'utf8')
+const pages = [
+  'deploy.md',
+  'runbook.md',
+  'restore.md',
+  'register-apps.md',
+  'cost.md',
+  'scale.md',
+  '../README.md',
+]
+
+const deploy = await read('deploy.md')
+const [, example = ''] = /```json\n(.*?)```/s.exec(deploy) ?? []
+const { domain, ...configuration } = JSON.parse(example).context.postroom
+const usual = buildApp({ configuration })
+const system = Template.fromStack(usual.system)
+const data = Template.fromStack(usual.data)
+/** Of a domain, without its hosted zone: what has the most outputs. */
+const ofDomain = Template.fromStack(
+  buildApp({ configuration: { ...configuration, domain: { ...domain, hostedZone: undefined } } }).system,
+)
+
+const numbers = ['no', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine', 'ten']
+const inWords = (count: number) => numbers[count] ?? (count === 19 ? 'nineteen' : String(count))
+
+test('the configuration that deploy.md shows is taken', () => {
+  expect(() => readConfiguration({ domain, ...configuration })).not.toThrow()
+})
+
+test('each field that deploy.md explains is one of the configuration', () => {
+  const known = Object.keys(readConfiguration({}))
+  const explained = [...deploy.matchAll(/^- `(\w+)`:/gm)].map(([, field]) => field)
+  expect(explained.length).toBeGreaterThan(3)
+  // Those without a default are told as unknown fields are not.
+  const unknown = explained.filter(field => !known.includes(String(field)))
+  for (const field of unknown)
+    expect(() => readConfiguration({ [String(field)]: 0 })).not.toThrow(/unrecognized/i)
+})
+
+test('the outputs and stacks that deploy.md names are there', () => {
+  const outputs = [system, data, ofDomain].flatMap(template => Object.keys(template.findOutputs('*')))
+  const named = [...deploy.matchAll(/`(\w+)`/g)].map(([, name]) => String(name))
+  const wanted = named.filter(name => /^(Url|DomainTarget|LeftBy\w+|\w+(Arn|QueueUrl))$/.test(name))
+  expect([...new Set(wanted)].toSorted()).toEqual([
+    'DomainTarget',
+    'LeftByPostroom',
+    'LeftByPostroomData',
+    'Url',
+  ])
+  expect(outputs).toEqual(expect.arrayContaining(wanted))
+  const stacks = [...deploy.matchAll(/cdk destroy (\w+)/g)].map(([, name]) => name)
+  expect(stacks.length).toBeGreaterThan(1)
+  expect([usual.system.stackName, usual.data.stackName]).toEqual(expect.arrayContaining(stacks))
+})
+
+test('regression: deploy.md said six queues stay; it names all that does, and how many', () => {
+  const table = deploy.slice(deploy.indexOf('| left | why'), deploy.indexOf('The outputs `LeftBy'))
+  const kept = [system, data].flatMap(template =>
+    Object.entries(template.toJSON().Resources as Record<string, { Type: string; DeletionPolicy?: string }>)
+      .filter(([, { DeletionPolicy = '' }]) => DeletionPolicy.startsWith('Retain'))
+      .map(([id, { Type }]) => ({ name: plainName(id), type: Type })),
+  )
+  const ofType = (type: string) => kept.filter(one => one.type === type)
+  expect(table).toContain(`| ${inWords(ofType('AWS::SQS::Queue').length)} queues |`)
+  expect(table).toContain('| log groups |')
+  const others = kept.filter(({ type }) => !['AWS::SQS::Queue', 'AWS::Logs::LogGroup'].includes(type))
+  expect(others.filter(({ name }) => !table.includes(name))).toEqual([])
+})
+
+test('the numbers of alarms and event source mappings are those of the template', async () => {
+  const count = (type: string) => inWords(Object.keys(system.findResources(type)).length)
+  expect(deploy.toLowerCase().replace(/\s+/g, ' ')).toContain(`${count('AWS::CloudWatch::Alarm')} alarms`)
+  expect(await read('restore.md')).toContain(
+    `the ${count('AWS::Lambda::EventSourceMapping')} event source mappings`,
+  )
+})
+
+test('what runbook.md points at is an alarm, a metric or a part of the dashboard', async () => {
+  const runbook = await read('runbook.md')
+  const alarms = Object.values(system.findResources('AWS::CloudWatch::Alarm')).map(({ Properties }) =>
+    String(Properties.AlarmName).replace('Postroom-', ''),
+  )
+  const dashboard = JSON.stringify(system.findResources('AWS::CloudWatch::Dashboard'))
+  const parts = [...runbook.matchAll(/\*([A-Z][A-Za-z ]*)\*(?!\*)/g)].map(([, name]) => String(name))
+  expect(parts.length).toBeGreaterThan(3)
+  const isKnown = (name: string) =>
+    alarms.includes(name) || name in metricUnits || dashboard.includes(`"title\\":\\"${name}`)
+  expect(parts.filter(name => !isKnown(name))).toEqual([])
+})
+
+test.each(pages)('every command and every file that %s names is there', async page => {
+  const text = await read(page)
+  const scripts = [...text.matchAll(/npm run ([\w:]+)/g)].map(([, script]) => String(script))
+  expect(scripts.filter(script => !(script in packageJson.scripts))).toEqual([])
+  const called = [...text.matchAll(/npm run postroom -- ([a-z-]+)/g)].map(([, name]) => String(name))
+  const names = commands.map(({ name }) => name.split(' ')[0])
+  expect(called.filter(name => !names.includes(name))).toEqual([])
+  const files = [...text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map(([, file]) => String(file))
+  const missing = files.filter(file => !existsSync(fileURLToPath(new URL(file, new URL(page, folder)))))
+  expect(missing).toEqual([])
+})
