@@ -6,7 +6,7 @@ type Calls<T> = { [Name in keyof T]: (...given: never[]) => Promise<unknown> }
 /**
  * Stands for the service that `open` gives, which the first call of any method calls, and no other unless that failed.
  * To be worth anything, `open` imports the service's file itself (`await import(…)`), and nothing else imports that file
- * but for its types.
+ * but for its types. What stands for the service has no properties, and so cannot be spread into another object.
  */
 export function openedAtFirstUse<T extends Calls<T>>(open: () => Promise<T>): T {
   let opened: Promise<T> | undefined
