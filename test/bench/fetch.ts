@@ -246,7 +246,8 @@ async function memory({ server, progress }: Bench): Promise<Figure[]> {
     const { stdout } = await promisify(execFile)(process.execPath, args, { env })
     return Number(stdout.trim()) / 1024
   }
-  const empty = await peakOf(['-e', 'console.log(process.resourceUsage().maxRSS)'])
+  const readPeak = `require('node:fs').readFileSync('/proc/self/status', 'utf8')`
+  const empty = await peakOf(['-e', `console.log(/VmHWM:\\s+(\\d+)/.exec(${readPeak})[1])`])
   const script = [...process.execArgv, fileURLToPath(new URL('./imap-peak.ts', import.meta.url))]
   const loaded = await peakOf(script)
   const peak = await peakOf([...script, String(port), user, token])
