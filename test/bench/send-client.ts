@@ -1,6 +1,7 @@
 /** One sender in a process of its own: what it costs is this process's CPU and memory, and no engine's or server's. */
 
 import { subscribe } from 'node:diagnostics_channel'
+import { readFileSync } from 'node:fs'
 import { Readable } from 'node:stream'
 import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import { openSmtp } from '../../functions/channel/smtp.ts'
@@ -109,7 +110,7 @@ async function costOf(work: Work): Promise<Cost> {
   const startMs = performance.now()
   const result = await perform(work)
   const { user, system } = process.cpuUsage(before)
-  const peakMiB = process.resourceUsage().maxRSS / 1024
+  const peakMiB = peakKiB() / 1024
   return {
     cpuMs: (user + system) / 1000,
     wallMs: performance.now() - startMs,
@@ -117,6 +118,12 @@ async function costOf(work: Work): Promise<Cost> {
     calls,
     result,
   }
+}
+
+/** Of this program alone: Linux counts in `maxRSS` what the process had that started it. */
+function peakKiB(): number {
+  const status = process.platform === 'linux' ? readFileSync('/proc/self/status', 'utf8') : ''
+  return Number(/VmHWM:\s+(\d+)/.exec(status)?.[1] ?? process.resourceUsage().maxRSS)
 }
 
 let made: { key: string; mails: RawMail[] } | undefined
