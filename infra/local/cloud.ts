@@ -21,7 +21,7 @@ import { identify } from './identities.ts'
 import { startKeysAndSecrets } from './keys-and-secrets.ts'
 import { LocalError } from './local-error.ts'
 import { listenOnLoopback } from './loopback.ts'
-import { type FunctionPolicy, readPolicies } from './policies.ts'
+import { type FunctionPolicy, readPolicies, type Statement } from './policies.ts'
 import type { HttpAnswer } from './problem.ts'
 import { startAws } from './queues-topics-buckets.ts'
 import { startTables } from './tables.ts'
@@ -80,6 +80,8 @@ export interface Cloud {
   functions: FunctionDefinition[]
   /** What the template lets each function do. */
   policies: FunctionPolicy[]
+  /** For tests: as if the template lacked this one statement of `policies`; none again if absent. */
+  withhold(statement?: Statement): void
   /** What the functions have asked of the engines since the start: one example of each kind of call. */
   uses(): Use[]
   /** Gives running invocations a moment (`closingGraceMs`) to end, then releases all ports, threads and files. */
@@ -170,6 +172,7 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
     outputs: outputsOf(assembly, resolve),
     functions: [...pools.values()].map(({ definition }) => definition),
     policies: [...policies.values()],
+    withhold: gate.withhold,
     uses: gate.uses,
     invoke: async (functionId, event) => findByPrefix(pools, functionId).invoke(event),
     kill: async functionId => findByPrefix(pools, functionId).kill(),

@@ -15,11 +15,15 @@ export interface Use {
   allowedBy: Statement | undefined
   /** Of the statement's resources, the one that fits. */
   resource: string | undefined
+  /** How often it was asked. */
+  count: number
 }
 
 export interface Gate {
   /** From here on functions are held to these policies; until then, and for all other callers, every call passes. */
   enforce(policies: Map<string, FunctionPolicy>): void
+  /** As if the template lacked this one statement, until it is told another or none. */
+  withhold(statement: Statement | undefined): void
   /** @returns the function's physical name; undefined for a caller that may do anything, such as the runner itself */
   callerOf(request: { headers: IncomingHttpHeaders; url?: string | undefined }): string | undefined
   /** @returns what AWS would say if it refused; undefined if all of it is allowed */
@@ -33,18 +37,25 @@ const maxRefusedUses = 200
 export function createGate(log: (line: object) => void): Gate {
   let policies = new Map<string, FunctionPolicy>()
   const uses = new Map<string, Use>()
+  let withheld: Statement | undefined
   let refused = 0
 
   function keep(policy: FunctionPolicy, access: Access, allowedBy: Statement | undefined): void {
     const resource = allowedBy?.resources.find(pattern => isLike(access.resource, pattern))
     const key = [policy.name, access.action, allowedBy?.sid, resource ?? access.resource].join(' ')
-    if (uses.has(key) || (!allowedBy && ++refused > maxRefusedUses)) return
-    uses.set(key, { function: policy.name, access, allowedBy, resource })
+    const known = uses.get(key)
+    if (known) known.count += 1
+    else if (allowedBy || ++refused <= maxRefusedUses)
+      uses.set(key, { function: policy.name, access, allowedBy, resource, count: 1 })
   }
 
   return {
     enforce(given) {
       policies = given
+    },
+
+    withhold(statement) {
+      withheld = statement
     },
 
     callerOf({ headers, url }) {
@@ -57,8 +68,9 @@ export function createGate(log: (line: object) => void): Gate {
     refusal(caller, accesses) {
       const policy = policies.get(caller)
       if (!policy) return undefined
+      const statements = policy.statements.filter(statement => statement !== withheld)
       for (const access of accesses) {
-        const allowedBy = allowing(policy.statements, access)
+        const allowedBy = allowing(statements, access)
         keep(policy, access, allowedBy)
         if (allowedBy) continue
         const { action, resource, context } = access

@@ -17,24 +17,36 @@ import { signIn } from '../sandbox/running-sandbox.ts'
 import type { RunningSystem } from '../support/running-system.ts'
 
 const customer = { address: 'customer@outside.example', name: 'Casey' }
-const accountId = 'every-call'
 const past = '2020-01-01T00:00:00.000Z'
 
+/** What a step starts from: a mailbox that has received and answered a mail. */
+interface Given {
+  accountId: string
+  channel: Json
+  places: Places
+}
+
+export type Step = (running: RunningSystem, given: Given) => Promise<void>
+
+/** What is done with that mailbox, in this order; none needs another. The last one disconnects it. */
+export const steps = {
+  appReadsEverything,
+  mailThatIsGone,
+  bounceAndReparse,
+  queueDocuments,
+  uploads,
+  schedulesRareWork,
+  webhookThatRecovers,
+  ownerIsWrittenTo,
+  mailboxIsTakenOver,
+  pollsOfEachProvider,
+  firstSealOfTheDay,
+  endOfGrants,
+} satisfies Record<string, Step>
+
 export async function makeEveryCall(running: RunningSystem): Promise<void> {
-  const places = await placesOf(running)
-  const channel = await mainJob(running)
-  await appReadsEverything(running, channel)
-  await mailThatIsGone(running, { channel, places })
-  await bounceAndReparse(running, { channel, places })
-  await queueDocuments(running, { channel, places })
-  await uploads(running, { channel, places })
-  await schedulesRareWork(running, { channel, places })
-  await webhookThatRecovers(running, { channel, places })
-  await ownerIsWrittenTo(running, { channel, places })
-  await mailboxIsTakenOver(running)
-  await pollsOfEachProvider(running, places)
-  await firstSealOfTheDay(running, places)
-  await endOfGrants(running, channel)
+  const given = await mainJob(running, 'every-call')
+  for (const step of Object.values(steps)) await step(running, given)
 }
 
 /** What this test itself reaches into, and with what name. */
@@ -82,8 +94,9 @@ export function changeItem(
 }
 
 /** Connect, receive, answer. */
-async function mainJob(running: RunningSystem): Promise<Json> {
+export async function mainJob(running: RunningSystem, accountId: string): Promise<Given> {
   const { app } = running
+  const places = await placesOf(running)
   const channel = await running.connect('ada', { accountId })
   await running.sandbox('/personas/ada/deliver', { from: customer, subject: 'Question', text: 'Why?' })
   await app.call('POST', `/v1/channels/${channel.id}/poll`)
@@ -94,10 +107,13 @@ async function mainJob(running: RunningSystem): Promise<Json> {
     'reply',
   )
   await app.event(accountId, e => e.type === 'message.sent' && e.data.message.id === reply.body.id)
-  return channel
+  return { accountId, channel, places }
 }
 
-async function appReadsEverything({ app, system }: RunningSystem, channel: Json): Promise<void> {
+async function appReadsEverything(
+  { app, system }: RunningSystem,
+  { accountId, channel }: Given,
+): Promise<void> {
   await app.call('GET', `/v1/channels?accountId=${accountId}`)
   // A fresh environment holds no data key yet.
   await system.cloud.kill('Connect')
@@ -111,7 +127,7 @@ async function appReadsEverything({ app, system }: RunningSystem, channel: Json)
 /** Bytes that somebody deleted from the bucket: the app is told, and the message fails. */
 async function mailThatIsGone(
   { app, system }: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
+  { accountId, channel, places }: Given,
 ): Promise<void> {
   const s3 = new S3Client({ ...asCaller(), endpoint: places.endpoints.aws, forcePathStyle: true })
   const sendAt = new Date(Date.now() + 3600_000).toISOString()
@@ -130,7 +146,7 @@ async function mailThatIsGone(
 /** A report about a mail that was sent; and a mail that is parsed once more, as long as its bytes are there. */
 async function bounceAndReparse(
   { app, system }: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
+  { accountId, channel, places }: Given,
 ): Promise<void> {
   const address = 'nobody@outside.example'
   const { body } = await app.send(channel.id, { to: [{ address }], subject: 'Bounces', text: 'x' }, 'bounces')
@@ -210,10 +226,7 @@ export async function storedChannel({ endpoints, mainTable }: Places, id: string
 }
 
 /** From an app that prefers SQS to HTTP: one that is accepted, one that never can be. */
-async function queueDocuments(
-  { app }: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
-): Promise<void> {
+async function queueDocuments({ app }: RunningSystem, { accountId, channel, places }: Given): Promise<void> {
   const put = (idempotencyKey: string, address: string) =>
     queueMessage(places, {
       channelId: channel.id,
@@ -230,10 +243,7 @@ async function queueDocuments(
 }
 
 /** One file, uploaded once, that a message by HTTP and one by SQS carry. */
-async function uploads(
-  { app }: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
-): Promise<void> {
+async function uploads({ app }: RunningSystem, { accountId, channel, places }: Given): Promise<void> {
   const file = Buffer.alloc(7_000_000, 'a larger file than the API takes. ')
   const asked = { channelId: channel.id, contentType: 'text/plain', size: file.length }
   const { body: upload } = await app.call('POST', '/v1/uploads', asked)
@@ -253,7 +263,7 @@ async function uploads(
 /** What `schedule` finds only after a crash, and a mailbox whose turn to be looked at again has come. */
 async function schedulesRareWork(
   running: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
+  { accountId, channel, places }: Given,
 ): Promise<void> {
   const { app, system } = running
   const key = { pk: `CHANNEL#${channel.id}`, sk: 'CHANNEL' }
@@ -288,7 +298,7 @@ async function schedulesRareWork(
 /** A receiver that is down until that is told; after its rest `schedule` rings for it. Then the webhook goes. */
 async function webhookThatRecovers(
   { app, system }: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
+  { accountId, channel, places }: Given,
 ): Promise<void> {
   let status = 500
   const server = createServer((request, response) => {
@@ -328,7 +338,7 @@ async function webhookThatRecovers(
 /** A mailbox that only sends finds its grant dead: its owner gets a mail from the other one. */
 async function ownerIsWrittenTo(
   running: RunningSystem,
-  { channel, places }: { channel: Json; places: Places },
+  { accountId, channel, places }: Given,
 ): Promise<void> {
   const { app } = running
   const broken = await running.connect('grace', { accountId })
@@ -353,7 +363,7 @@ async function ownerIsWrittenTo(
 }
 
 /** A mailbox that another system had connected, with the same OAuth app: taken over by its refresh token. */
-async function mailboxIsTakenOver({ app, system }: RunningSystem): Promise<void> {
+async function mailboxIsTakenOver({ app, system }: RunningSystem, { accountId }: Given): Promise<void> {
   const { sandbox, url } = system
   if (!sandbox) throw new Error('There is no sandbox')
   const redirect_uri = `${url}/oauth/microsoft/callback`
@@ -365,7 +375,7 @@ async function mailboxIsTakenOver({ app, system }: RunningSystem): Promise<void>
 }
 
 /** Each provider has a queue of its own: polls go there when somebody connects, asks, or their minute comes. */
-async function pollsOfEachProvider(running: RunningSystem, places: Places): Promise<void> {
+async function pollsOfEachProvider(running: RunningSystem, { accountId, places }: Given): Promise<void> {
   const session = { autoConfirm: true }
   const { id } = await running.connect('linus', { accountId, provider: 'google', session })
   await running.app.call('POST', `/v1/channels/${id}/poll`)
@@ -380,7 +390,7 @@ async function pollsOfEachProvider(running: RunningSystem, places: Places): Prom
 }
 
 /** The first token that a function seals on a new day makes the day's key: the same code, with the function's name. */
-async function firstSealOfTheDay({ system }: RunningSystem, places: Places): Promise<void> {
+async function firstSealOfTheDay({ system }: RunningSystem, { accountId, places }: Given): Promise<void> {
   const opening = system.cloud.policies.filter(({ name }) => ['Connect', 'Send', 'Fetch'].includes(name))
   for (const [days, { functionName }] of opening.entries()) {
     const caller = asCaller(functionName)
@@ -398,7 +408,7 @@ async function firstSealOfTheDay({ system }: RunningSystem, places: Places): Pro
 }
 
 /** A reconnect replaces the grant, which fetch forgets; a disconnect ends it. */
-async function endOfGrants(running: RunningSystem, channel: Json): Promise<void> {
+async function endOfGrants(running: RunningSystem, { accountId, channel }: Given): Promise<void> {
   await running.connect('ada', { accountId, session: { channelId: channel.id, autoConfirm: true } })
   await running.app.call('DELETE', `/v1/channels/${channel.id}`)
   await running.app.event(accountId, e => e.type === 'channel.disconnected')

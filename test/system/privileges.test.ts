@@ -2,23 +2,19 @@
 
 import { beforeAll, expect, test } from 'vitest'
 import type { Use } from '../../infra/local/gate.ts'
-import { allowing, type FunctionPolicy, type Statement } from '../../infra/local/policies.ts'
+import { allowing, type FunctionPolicy } from '../../infra/local/policies.ts'
 import { useRunningSystem } from '../support/running-system.ts'
-import { makeEveryCall } from './every-call.ts'
+import { type Asked, isForLambdaItself, runWithout, whatStepsAskFor } from './withheld-statement.ts'
 
-// Tokens this short are refreshed at every turn.
-const running = useRunningSystem({ accessTokenSeconds: 2 })
+// Tokens this short are refreshed at nearly every turn, and long enough for a slow sign-in.
+const running = useRunningSystem({ accessTokenSeconds: 4 })
 let policies: FunctionPolicy[] = []
+let asked: Asked
 
 beforeAll(async () => {
-  await makeEveryCall(running)
+  asked = await whatStepsAskFor(running)
   policies = running.system.cloud.policies
 }, 120_000)
-
-/** Lambda itself writes logs and traces with the function's role; on this machine nobody does. */
-function isForLambdaItself({ actions }: Statement): boolean {
-  return actions.every(action => /^(logs|xray):/.test(action))
-}
 
 const inWords = (use: Use) => `${use.function} ${use.access.action} ${use.access.resource}`
 
@@ -61,4 +57,21 @@ test('without any one statement, exactly what it is for is refused', () => {
       expect.soft(refused.length, `${name} without ${statement.sid}`).toBeGreaterThan(0)
     }
   }
+})
+
+// One of each function: the whole system runs for seconds each time. All others are judged by the calls that were recorded.
+test.each([
+  ['Connect', 'ReadOAuthApps'],
+  ['Api', 'WriteMail'],
+  ['Send', 'Secrets'],
+  ['Fetch', 'WriteMail'],
+  ['Schedule', 'RingForSend'],
+  ['NotifyWebhooks', 'SignWebhooks'],
+])('run without its statement, %s is refused what %s is for, and nothing else is', async (name, sid) => {
+  const policy = policies.find(one => one.name === name)
+  const statement = policy?.statements.find(one => one.sid === sid)
+  if (!policy || !statement) throw new Error(`${name} has no statement ${sid}`)
+  const { refused, astray } = await runWithout(running, { policy, statement, asked })
+  expect(statement.actions).toEqual(expect.arrayContaining(refused))
+  expect({ isRefused: refused.length > 0, astray }).toEqual({ isRefused: true, astray: [] })
 })
