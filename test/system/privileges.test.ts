@@ -67,7 +67,7 @@ test.each([
   ['Fetch', 'WriteMail'],
   ['Schedule', 'RingForSend'],
   ['NotifyWebhooks', 'SignWebhooks'],
-])('run without its statement, %s is refused what %s is for, and nothing else is', async (name, sid) => {
+])('run without its statement, %s is refused what %s is for, and nothing before it', async (name, sid) => {
   const policy = policies.find(one => one.name === name)
   const statement = policy?.statements.find(one => one.sid === sid)
   if (!policy || !statement) throw new Error(`${name} has no statement ${sid}`)

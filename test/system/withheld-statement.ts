@@ -1,4 +1,4 @@
-/** The local system with one statement of the template's policies less: what is refused then, and what still works. */
+/** The local system with one statement of the template's policies less: what is refused first, and what worked until then. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { App } from '../../infra/local/as-app.ts'
@@ -39,8 +39,6 @@ export interface Withheld {
   refused: string[]
   /** What else was refused. */
   astray: string[]
-  /** Steps that went through all the same. */
-  passed: string[]
 }
 
 /** Runs the main job and then the steps that need the statement, in an account of its own, until something is refused. */
@@ -49,19 +47,17 @@ export async function runWithout(
   { policy, statement, asked }: { policy: FunctionPolicy; statement: Statement; asked: Asked },
 ): Promise<Withheld> {
   const { cloud } = running.system
-  const result: Withheld = { refused: [], astray: [], passed: [] }
+  const result: Withheld = { refused: [], astray: [] }
   const from = running.log.length
   const stop = new AbortController()
   const watched = stoppable(running, stop.signal)
 
   async function work(): Promise<void> {
     const given = await mainJob(watched, `without-${policy.name}-${statement.sid}`)
-    result.passed.push('mainJob')
     const needing = Object.entries<Step>(steps).filter(([name]) => asked.get(name)?.has(statement))
-    for (const [name, step] of needing) {
+    for (const [, step] of needing) {
       await step(watched, given)
       stop.signal.throwIfAborted()
-      result.passed.push(name)
     }
   }
 
