@@ -1,7 +1,7 @@
 /** All that an owner may set at deploy time: the `postroom` object in cdk.json's context, or `-c postroom='{…}'`. */
 
 import { RetentionDays } from 'aws-cdk-lib/aws-logs'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { PostroomError } from '../functions/channel/faults.ts'
 import { parseInput } from '../functions/channel/input.ts'
 import {
@@ -18,178 +18,213 @@ const logDays = Object.values(RetentionDays).filter(
   (days): days is RetentionDays => typeof days === 'number' && days !== RetentionDays.INFINITE,
 )
 
-const hostname = z.string().regex(/^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/, {
-  message: 'must be a host name in lower case, such as mail.example.com',
-})
+const hostname = v.pipe(
+  v.string(),
+  v.regex(
+    /^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$/,
+    'must be a host name in lower case, such as mail.example.com',
+  ),
+)
 
-const httpsUrl = z.url({ protocol: /^https$/, error: 'must be an https URL' })
+const anHttpsUrl = 'must be an https URL'
+const httpsUrl = v.pipe(v.string(anHttpsUrl), v.url(anHttpsUrl), v.startsWith('https://', anHttpsUrl))
 
-const tableName = z.string().regex(/^[A-Za-z0-9_.-]{3,255}$/, { message: 'must be the name of a table' })
+const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/, 'must be the name of a table'))
 
-const kmsKeyArn = z.string().regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/, {
-  message: 'must be the ARN of a KMS key',
-})
+const kmsKeyArn = v.pipe(
+  v.string(),
+  v.regex(/^arn:aws[a-z-]*:kms:[a-z0-9-]+:\d{12}:key\/.+$/, 'must be the ARN of a KMS key'),
+)
 
 function wholeNumber(least: number, most: number) {
   const error = `must be a whole number from ${least} to ${most}`
-  return z.int({ error }).min(least, { error }).max(most, { error })
+  return v.pipe(v.number(error), v.safeInteger(error), v.minValue(least, error), v.maxValue(most, error))
 }
 
 /** Lambda takes no other numbers for what reads a queue. */
 const pollConcurrency = wholeNumber(2, 1_000)
 
-const configurationSchema = z.strictObject({
+const configurationSchema = v.strictObject({
   /**
    * Begins the names of the functions' roles, `{name}-{folder}-{region}`, which other systems bind to. Without it the
    * name of the stack does.
    */
-  name: z
-    .string()
-    .regex(/^[A-Za-z][A-Za-z0-9-]{0,38}$/, {
-      message: 'must be at most 39 letters, digits and dashes, beginning with a letter',
-    })
-    .optional(),
+  name: v.optional(
+    v.pipe(
+      v.string(),
+      v.regex(
+        /^[A-Za-z][A-Za-z0-9-]{0,38}$/,
+        'must be at most 39 letters, digits and dashes, beginning with a letter',
+      ),
+    ),
+  ),
   /** AWS region of both stacks; without it the one that the CLI's profile names. */
-  region: z
-    .string()
-    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/, { message: 'must be a region, such as eu-west-1' })
-    .optional(),
+  region: v.optional(
+    v.pipe(v.string(), v.regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region, such as eu-west-1')),
+  ),
   /** A domain of your own for connect pages and API. */
-  domain: z
-    .strictObject({
-      name: hostname,
-      /** A certificate of ACM that covers the name, in the region of the API. */
-      certificateArn: z.string().regex(/^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/.+$/, {
-        message: 'must be the ARN of a certificate in ACM',
+  domain: v.optional(
+    v.pipe(
+      v.strictObject({
+        name: hostname,
+        /** A certificate of ACM that covers the name, in the region of the API. */
+        certificateArn: v.pipe(
+          v.string(),
+          v.regex(
+            /^arn:aws[a-z-]*:acm:[a-z0-9-]+:\d{12}:certificate\/.+$/,
+            'must be the ARN of a certificate in ACM',
+          ),
+        ),
+        /** Where the name is to be entered. Without it you point the name at the output `DomainTarget` yourself. */
+        hostedZone: v.optional(v.strictObject({ id: v.pipe(v.string(), v.minLength(1)), name: hostname })),
       }),
-      /** Where the name is to be entered. Without it you point the name at the output `DomainTarget` yourself. */
-      hostedZone: z.strictObject({ id: z.string().min(1), name: hostname }).optional(),
-    })
-    .refine(({ name, hostedZone }) => !hostedZone || `.${name}`.endsWith(`.${hostedZone.name}`), {
-      path: ['hostedZone', 'name'],
-      error: 'must be the domain or a parent of it',
-    })
-    .optional(),
+      v.forward(
+        v.check(
+          ({ name, hostedZone }) => !hostedZone || `.${name}`.endsWith(`.${hostedZone.name}`),
+          'must be the domain or a parent of it',
+        ),
+        ['hostedZone', 'name'],
+      ),
+    ),
+  ),
   /** Origin people see, if something else stands before the HTTP API. Without a slash at the end. */
-  publicUrl: httpsUrl.refine(text => !text.endsWith('/'), { error: 'must not end with a slash' }).optional(),
+  publicUrl: v.optional(
+    v.pipe(
+      httpsUrl,
+      v.check(text => !text.endsWith('/'), 'must not end with a slash'),
+    ),
+  ),
   /** What people know your app as: the connect page names it. */
-  appName: z.string().min(1).max(80).optional(),
+  appName: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(80))),
   /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
-  returnUrls: z.array(z.url({ error: 'must be a URL' })).default([]),
+  returnUrls: v.optional(v.array(v.pipe(v.string(), v.url('must be a URL'))), []),
   /** How often a mailbox is polled, in minutes. */
-  pollIntervalMinutes: z
-    .literal([...pollIntervals], { error: `must be one of ${pollIntervals.join(', ')}` })
-    .default(5),
+  pollIntervalMinutes: v.optional(
+    v.picklist([...pollIntervals], `must be one of ${pollIntervals.join(', ')}`),
+    5,
+  ),
   /**
    * How many batches of 50 mailboxes are polled at the same time at most, by provider: 50 times that is the most that
    * connections to it can be. A provider that is named has a queue of its own, so that what waits for it holds up no other;
    * `others` is what all the rest share. 20 do for about 150,000 mailboxes every 5 minutes where a batch takes 2 seconds. The
    * sum must stay below the concurrent executions of the account: 1,000, of a new one perhaps 10.
    */
-  pollConcurrency: z
-    .object({
-      microsoft: pollConcurrency.default(20),
-      google: pollConcurrency.default(20),
-      others: pollConcurrency.default(20),
-    })
-    .catchall(pollConcurrency)
-    .prefault({}),
+  pollConcurrency: v.optional(
+    v.objectWithRest(
+      {
+        microsoft: v.optional(pollConcurrency, 20),
+        google: v.optional(pollConcurrency, 20),
+        others: v.optional(pollConcurrency, 20),
+      },
+      pollConcurrency,
+    ),
+    {},
+  ),
   /** How long things are kept. Tables keep everything but what says itself when it ends. */
-  retention: z
-    .strictObject({
+  retention: v.optional(
+    v.strictObject({
       /** Logs of functions and API. */
-      logDays: z.literal(logDays, { error: `must be one of ${logDays.join(', ')}` }).default(14),
+      logDays: v.optional(v.picklist(logDays, `must be one of ${logDays.join(', ')}`), 14),
       /** Raw mail, texts and attachments. Without it for ever. What is parked longer than that cannot be sent any more. */
-      mailDays: wholeNumber(30, 36_500).optional(),
+      mailDays: v.optional(wholeNumber(30, 36_500)),
       /** How far back a table can be restored to. */
-      recoveryDays: wholeNumber(1, 35).default(35),
-    })
-    .prefault({}),
+      recoveryDays: v.optional(wholeNumber(1, 35), 35),
+    }),
+    {},
+  ),
   /** Who may call the API under /v1. */
-  authentication: z
-    .discriminatedUnion(
+  authentication: v.optional(
+    v.variant(
       'type',
       [
         /** Callers sign with AWS credentials (SigV4). They are the operator's own, and may name any account. */
-        z.strictObject({ type: z.literal('iam') }),
+        v.strictObject({ type: v.literal('iam') }),
         /** Callers send a token of this issuer, which stands for one account and sees nothing of another. */
-        z.strictObject({
-          type: z.literal('jwt'),
+        v.strictObject({
+          type: v.literal('jwt'),
           issuer: httpsUrl,
-          audience: z.array(z.string().min(1)).min(1),
-          accountClaim: z.string().min(1),
+          audience: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1)),
+          accountClaim: v.pipe(v.string(), v.minLength(1)),
           /** A token with this scope may name any account. Without it, no token may. */
-          operatorScope: z.string().min(1).optional(),
+          operatorScope: v.optional(v.pipe(v.string(), v.minLength(1))),
         }),
       ],
-      { error: 'must be iam or jwt' },
-    )
-    .default({ type: 'iam' }),
+      'must be iam or jwt',
+    ),
+    { type: 'iam' },
+  ),
   /**
    * The console, at the origin of the API: an operator signs in at the issuer of `authentication`, whose type must be
    * jwt, and sees what the token may see. Without it no console is served.
    */
-  console: z
-    .strictObject({
+  console: v.optional(
+    v.strictObject({
       /** A public client (no secret) of the issuer that may return to the origin with a slash at the end. */
-      clientId: z.string().min(1),
+      clientId: v.pipe(v.string(), v.minLength(1)),
       /** Both stand in the issuer's `/.well-known/openid-configuration`. */
       authorizationEndpoint: httpsUrl,
       tokenEndpoint: httpsUrl,
       /** What is asked for; without it `openid` and the `operatorScope`. */
-      scope: z.string().min(1).optional(),
+      scope: v.optional(v.pipe(v.string(), v.minLength(1))),
       /** What the issuer must be told besides, such as `{"resource": "…"}` or `{"audience": "…"}`. */
-      parameters: z.record(z.string(), z.string()).default({}),
-    })
-    .optional(),
+      parameters: v.optional(v.record(v.string(), v.string()), {}),
+    }),
+  ),
   /**
    * OAuth apps, by provider, that prove themselves by something on AWS, which the functions must be allowed to use.
    * Client ids and secrets stand in the OAuthApps secret; an app with a client secret needs no entry here.
    */
-  apps: z
-    .record(
+  apps: v.optional(
+    v.record(
       providerId,
-      z.strictObject({
+      v.strictObject({
         /** The KMS key whose certificate the app signs in with: `signingKey.kmsKeyArn` of the secret. */
-        signingKeyArn: kmsKeyArn.optional(),
+        signingKeyArn: v.optional(kmsKeyArn),
         /** For an app that trusts the functions' roles: `federated.audience` of the secret. */
-        federatedAudience: z.string().min(1).optional(),
+        federatedAudience: v.optional(v.pipe(v.string(), v.minLength(1))),
       }),
-    )
-    .default({}),
+    ),
+    {},
+  ),
   /** Tables that take the place of those made here: restored from a point in time, under names of their own. */
-  tables: z.strictObject({ main: tableName.optional(), secrets: tableName.optional() }).default({}),
+  tables: v.optional(v.strictObject({ main: v.optional(tableName), secrets: v.optional(tableName) }), {}),
   /**
    * Restore mode, until all has settled: before a message leaves, it is looked for in Sent. What was accepted before and is
    * not found is sent (`resume`) or left to its app as uncertain (`resync`).
    */
-  restored: restoredSchema.optional(),
+  restored: v.optional(restoredSchema),
   /** What tells its owner how it does, and what that may cost (infra/runbook.md, infra/cost.md). */
-  operations: z
-    .strictObject({
-      /** Is told of alarms and the budget; AWS asks the address once whether it wants that. */
-      email: z.email({ error: 'must be an e-mail address' }).optional(),
-      /** About $2 a month, the first ten of an account free. */
-      alarms: z.boolean().default(true),
-      /** $3 a month, the first three of an account free. */
-      dashboard: z.boolean().default(true),
-      /** X-Ray: $5 for a million traces, one for nearly every poll batch; shows how long each call of a function took. */
-      tracing: z.boolean().default(false),
-      /** What the whole account may cost in a month; told at 80 and 100 percent. */
-      monthlyBudgetUsd: wholeNumber(1, 1_000_000).optional(),
-    })
-    .refine(({ monthlyBudgetUsd, email }) => monthlyBudgetUsd === undefined || email !== undefined, {
-      path: ['email'],
-      error: 'must be set where there is a budget',
-    })
-    .prefault({}),
+  operations: v.optional(
+    v.pipe(
+      v.strictObject({
+        /** Is told of alarms and the budget; AWS asks the address once whether it wants that. */
+        email: v.optional(v.pipe(v.string(), v.rfcEmail('must be an e-mail address'))),
+        /** About $2 a month, the first ten of an account free. */
+        alarms: v.optional(v.boolean(), true),
+        /** $3 a month, the first three of an account free. */
+        dashboard: v.optional(v.boolean(), true),
+        /** X-Ray: $5 for a million traces, one for nearly every poll batch; shows how long each call of a function took. */
+        tracing: v.optional(v.boolean(), false),
+        /** What the whole account may cost in a month; told at 80 and 100 percent. */
+        monthlyBudgetUsd: v.optional(wholeNumber(1, 1_000_000)),
+      }),
+      v.forward(
+        v.check(
+          ({ monthlyBudgetUsd, email }) => monthlyBudgetUsd === undefined || email !== undefined,
+          'must be set where there is a budget',
+        ),
+        ['email'],
+      ),
+    ),
+    {},
+  ),
   /** Provider entries that replace or add to the built-in ones. */
-  providers: providerOverridesSchema.default({}),
+  providers: v.optional(providerOverridesSchema, {}),
 })
 
 /** As it is written; what is left out has its default. */
-export type ConfigurationInput = z.input<typeof configurationSchema>
-export type PostroomConfiguration = z.infer<typeof configurationSchema>
+export type ConfigurationInput = v.InferInput<typeof configurationSchema>
+export type PostroomConfiguration = v.InferOutput<typeof configurationSchema>
 
 /**
  * Checks the configuration once, at synth.

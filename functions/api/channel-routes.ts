@@ -1,6 +1,6 @@
 /** Calls about channels: list, read, change settings, fetch now. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import {
   type Channel,
@@ -16,10 +16,10 @@ import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()
 
-const listQuery = z.strictObject({
+const listQuery = v.strictObject({
   /** Without it, the channels of all accounts: for operators. */
-  accountId: accountIdSchema.optional(),
-  cursor: cursorSchema.optional(),
+  accountId: v.optional(accountIdSchema),
+  cursor: v.optional(cursorSchema),
   limit: limitSchema,
 })
 
@@ -103,7 +103,7 @@ export const channelRoutes = [
       path: '/v1/channels/{id}/poll',
       operationId: 'pollChannel',
       summary: 'Fetches new mail now.',
-      answer: { status: 202, body: z.object({ channelId: z.string(), state: z.literal('polling') }) },
+      answer: { status: 202, body: v.object({ channelId: v.string(), state: v.literal('polling') }) },
       faults: ['channel_not_found'],
     },
     async ({ parameters, services }) => {

@@ -1,6 +1,6 @@
 /** Calls about connecting: the app asks for a link, reads how it went, and confirms. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { activate } from '../channel/activation.ts'
 import { accountOf } from '../channel/caller.ts'
@@ -9,36 +9,40 @@ import { newSession, presentSession, sessionDocumentSchema } from '../channel/co
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { showValue } from '../channel/input.ts'
+import { time } from '../channel/numbers-and-times.ts'
 import { providerOf } from '../channel/provider.ts'
 import { type Call, type Endpoint, routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()
 
-const address = z.email({ message: 'must be a mail address' })
+const address = v.pipe(v.string(), v.rfcEmail('must be a mail address'))
 
-const newSessionSchema = z.strictObject({
-  accountId: accountIdSchema.optional(),
-  provider: z.string({ message: 'must name a provider' }),
-  returnUrl: z
-    .string()
-    .optional()
-    .describe('Where the browser goes afterwards: exactly one of the URLs registered at deploy time.'),
-  loginHint: z.string().min(1, { message: 'must not be empty' }).max(254).optional(),
-  channelId: z.string().optional().describe('Reconnects this channel; another mailbox is then refused.'),
-  sharedMailbox: address.optional().describe('A mailbox the person who signs in may open and send as.'),
-  fetchSince: z.iso
-    .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
-    .optional()
-    .describe('Reports mail from then on. Without it, from now on.'),
-  folders: foldersSchema.optional(),
-  proveSendAs: z
-    .boolean()
-    .default(false)
-    .describe(
+const newSessionSchema = v.strictObject({
+  accountId: v.optional(accountIdSchema),
+  provider: v.string('must name a provider'),
+  returnUrl: v.pipe(
+    v.optional(v.string()),
+    v.description('Where the browser goes afterwards: exactly one of the URLs registered at deploy time.'),
+  ),
+  loginHint: v.optional(v.pipe(v.string(), v.minLength(1, 'must not be empty'), v.maxLength(254))),
+  channelId: v.pipe(
+    v.optional(v.string()),
+    v.description('Reconnects this channel; another mailbox is then refused.'),
+  ),
+  sharedMailbox: v.pipe(
+    v.optional(address),
+    v.description('A mailbox the person who signs in may open and send as.'),
+  ),
+  fetchSince: v.pipe(v.optional(time), v.description('Reports mail from then on. Without it, from now on.')),
+  folders: v.optional(foldersSchema),
+  proveSendAs: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description(
       'Sends one marked mail from the mailbox to itself and removes it: whether an address may stand in From shows only then.',
     ),
-  autoConfirm: z.boolean().default(false).describe('Needs no second call by the app.'),
+  ),
+  autoConfirm: v.pipe(v.optional(v.boolean(), false), v.description('Needs no second call by the app.')),
 })
 
 const create = {
@@ -49,7 +53,7 @@ const create = {
   body: newSessionSchema,
   answer: {
     status: 201,
-    body: z.object({ id: z.string(), connectUrl: z.string(), expiresAt: z.string() }),
+    body: v.object({ id: v.string(), connectUrl: v.string(), expiresAt: v.string() }),
   },
   faults: ['json_invalid', 'request_invalid', 'provider_unknown', 'account_not_allowed', 'channel_not_found'],
 } as const satisfies Endpoint
@@ -77,7 +81,10 @@ export const connectSessionRoutes = [
       operationId: 'confirmConnectSession',
       summary:
         'Makes the connected mailbox a channel: the app says that its signed-in user is the one who began.',
-      answer: { status: 200, body: sessionDocumentSchema.extend({ channel: channelDocumentSchema }) },
+      answer: {
+        status: 200,
+        body: v.object({ ...sessionDocumentSchema.entries, channel: channelDocumentSchema }),
+      },
       faults: ['session_not_found', 'session_not_confirmable'],
     },
     async ({ parameters, services }) => {

@@ -1,6 +1,6 @@
 /** The event log, by cursor: replay from anywhere, as often as wanted. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { accountOf } from '../channel/caller.ts'
 import { eventSchema, operatorAccount } from '../channel/events.ts'
@@ -9,14 +9,14 @@ import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/pagin
 import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
 
-const readEventsQuery = z.strictObject({
-  accountId: accountIdSchema
-    .or(z.literal(operatorAccount))
-    .optional()
-    .describe(
+const readEventsQuery = v.strictObject({
+  accountId: v.pipe(
+    v.optional(v.union([accountIdSchema, v.literal(operatorAccount)])),
+    v.description(
       'The account. `-` is for operators only: what belongs to no account, such as `app.fault` and `app.secret_expiring`. An operator must name one.',
     ),
-  after: cursorSchema.optional(),
+  ),
+  after: v.optional(cursorSchema),
   limit: limitSchema,
 })
 

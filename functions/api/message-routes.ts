@@ -1,6 +1,6 @@
 /** Calls about messages: send, list, read, the raw bytes, attachments, retry, cancel, parse anew. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accept } from '../channel/accept.ts'
 import { fitting } from '../channel/event-message.ts'
 import { PostroomError } from '../channel/faults.ts'
@@ -12,6 +12,7 @@ import { cancelMessage, retryMessage } from '../channel/outbox-control.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
 import { ringQuietly } from '../channel/queues.ts'
 import { routesWith } from '../channel/route.ts'
+import { parse } from '../channel/schema-check.ts'
 import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()
@@ -21,24 +22,24 @@ const answerBytes = 2_500_000
 /** Of the same 6 MB, base64 takes four for every three. What is larger, S3 hands out itself. */
 const downloadBytes = 4_500_000
 
-const listQuery = z.strictObject({
-  direction: z.enum(['inbound', 'outbound'], { message: 'must be inbound or outbound' }),
-  cursor: cursorSchema.optional(),
+const listQuery = v.strictObject({
+  direction: v.picklist(['inbound', 'outbound'], 'must be inbound or outbound'),
+  cursor: v.optional(cursorSchema),
   limit: limitSchema,
 })
 
-export const messageSchema = z.discriminatedUnion('direction', [
+export const messageSchema = v.variant('direction', [
   messageDocumentSchemas.outbound,
   messageDocumentSchemas.inbound,
 ])
 
-const acceptedSchema = messageDocumentSchemas.outbound.pick({
-  id: true,
-  channelId: true,
-  state: true,
-  messageId: true,
-  acceptedAt: true,
-})
+const acceptedSchema = v.pick(messageDocumentSchemas.outbound, [
+  'id',
+  'channelId',
+  'state',
+  'messageId',
+  'acceptedAt',
+])
 
 export const messageRoutes = [
   route(
@@ -47,9 +48,12 @@ export const messageRoutes = [
       path: '/v1/channels/{id}/messages',
       operationId: 'sendMessage',
       summary: 'Accepts a message. It is never lost after this, and sent once.',
-      headers: z.object({
-        'idempotency-key': idempotencyKeySchema.describe(
-          'The same key with the same body is the same message; with another body it is refused.',
+      headers: v.object({
+        'idempotency-key': v.pipe(
+          idempotencyKeySchema,
+          v.description(
+            'The same key with the same body is the same message; with another body it is refused.',
+          ),
         ),
       }),
       body: messageDocumentSchema,
@@ -72,7 +76,7 @@ export const messageRoutes = [
       const idempotencyKey = request.headers['idempotency-key']
       const message = await accept({ channel, idempotencyKey, document: body }, services)
       await ringQuietly(services.queues, channel.id, log)
-      return json(202, acceptedSchema.parse(message))
+      return json(202, parse(acceptedSchema, message))
     },
   ),
 
@@ -148,7 +152,7 @@ export const messageRoutes = [
       path: '/v1/messages/{id}/reparse',
       operationId: 'reparseMessage',
       summary: 'Has a received mail parsed once more, from its stored bytes. It stays the same message.',
-      answer: { status: 202, body: z.object({ id: z.string() }) },
+      answer: { status: 202, body: v.object({ id: v.string() }) },
       faults: ['message_not_found', 'message_not_parsable'],
     },
     async ({ parameters, services }) => {

@@ -1,6 +1,6 @@
 /** The call that gives the OpenAPI document, which is made when somebody first asks for it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { json } from '../channel/http.ts'
 import { routesWith } from '../channel/route.ts'
 import type { ApiServices } from './api.ts'
@@ -16,7 +16,7 @@ export const openApiRoutes = [
       path: '/v1/openapi.json',
       operationId: 'getOpenApiDocument',
       summary: 'This document.',
-      answer: { status: 200, body: z.record(z.string(), z.unknown()) },
+      answer: { status: 200, body: v.record(v.string(), v.unknown()) },
       faults: [],
     },
     async ({ services }) => {

@@ -1,7 +1,8 @@
 /** The OpenAPI document, made of the very schemas that check requests: it cannot say other than what holds. */
 
 import { STATUS_CODES } from 'node:http'
-import * as z from 'zod'
+import { type ConversionConfig, toJsonSchema, toJsonSchemaDefs } from '@valibot/to-json-schema'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { faultSchema } from '../channel/channel-health.ts'
 import { channelDocumentSchema } from '../channel/channels.ts'
@@ -9,19 +10,23 @@ import { sessionDocumentSchema } from '../channel/connect-sessions.ts'
 import { eventSchema } from '../channel/events.ts'
 import { type FaultCode, faults } from '../channel/faults.ts'
 import { messageDocumentSchema } from '../channel/message-document.ts'
+import { integer } from '../channel/numbers-and-times.ts'
 import type { Endpoint } from '../channel/route.ts'
 import { webhookDocumentSchema } from '../channel/webhooks.ts'
 import { messageSchema } from './message-routes.ts'
 
 /** RFC 9457. */
-const problemSchema = z.object({
-  type: z.literal('about:blank'),
-  title: z.string(),
-  status: z.int(),
-  code: z.string().describe('Stable, for programs.'),
-  actor: z.enum(['nobody', 'app', 'owner', 'tenant_admin', 'operator']).describe('Who can end it.'),
-  detail: z.string(),
-  errors: z.array(z.object({ field: z.string(), rule: z.string(), found: z.string() })),
+const problemSchema = v.object({
+  type: v.literal('about:blank'),
+  title: v.string(),
+  status: integer,
+  code: v.pipe(v.string(), v.description('Stable, for programs.')),
+  actor: v.pipe(
+    v.picklist(['nobody', 'app', 'owner', 'tenant_admin', 'operator']),
+    v.description('Who can end it.'),
+  ),
+  detail: v.string(),
+  errors: v.array(v.object({ field: v.string(), rule: v.string(), found: v.string() })),
 })
 
 /** What gets a name of its own; everything else is written out where it stands. */
@@ -94,45 +99,53 @@ type Schemas = Record<string, JsonSchema>
 const partOf = ({ operationId }: Endpoint, part: 'Query' | 'Headers' | 'Body' | 'Answer') =>
   `${operationId}${part}`
 
-/** All schemas in two passes, requests as they are sent and answers as they come, so that named ones are shared. */
+/** Requests as they are sent and answers as they come; what has a name is referred to by it. */
 function jsonSchemas(endpoints: Endpoint[]): Schemas {
-  const requests = z.registry<{ id: string }>()
-  const answers = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(named.requests)) requests.add(schema, { id })
-  for (const [id, schema] of Object.entries(named.answers)) answers.add(schema, { id })
-  for (const endpoint of endpoints) {
+  const requests = writer(named.requests, { typeMode: 'input', overrideSchema: undefined })
+  const answers = writer(named.answers, { typeMode: 'output', overrideSchema: asAnswered })
+  const parts = endpoints.flatMap((endpoint): [string, JsonSchema][] => {
     const { query, headers, body, answer } = endpoint
-    if (query) requests.add(wrapped(query), { id: partOf(endpoint, 'Query') })
-    if (headers) requests.add(wrapped(headers), { id: partOf(endpoint, 'Headers') })
-    if (body) requests.add(wrapped(body), { id: partOf(endpoint, 'Body') })
-    if ('body' in answer) answers.add(wrapped(answer.body), { id: partOf(endpoint, 'Answer') })
+    return [
+      ...(query ? [[partOf(endpoint, 'Query'), requests.write(query)] as const] : []),
+      ...(headers ? [[partOf(endpoint, 'Headers'), requests.write(headers)] as const] : []),
+      ...(body ? [[partOf(endpoint, 'Body'), requests.write(body)] as const] : []),
+      ...('body' in answer ? [[partOf(endpoint, 'Answer'), answers.write(answer.body)] as const] : []),
+    ].map(([name, schema]) => [name, schema])
+  })
+  return { ...requests.definitions, ...answers.definitions, ...Object.fromEntries(parts) }
+}
+
+type Way = Pick<ConversionConfig, 'typeMode' | 'overrideSchema'>
+
+function writer(definitions: Record<string, v.GenericSchema>, way: Way) {
+  const config: ConversionConfig = {
+    ...way,
+    target: 'draft-2020-12',
+    // What only code can check has no words in JSON Schema, and flags of a pattern neither: `u` is what it means there.
+    errorMode: 'ignore',
+    overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
+    overrideAction: ({ valibotAction, jsonSchema }) =>
+      valibotAction.type === 'safe_integer' ? { ...jsonSchema, type: 'integer' as const } : undefined,
   }
-  const uri = (id: string) => `#/components/schemas/${id}`
-  const written = [
-    z.toJSONSchema(requests, { io: 'input', uri, override: tidy }),
-    z.toJSONSchema(answers, { io: 'output', uri, override: tidyAnswer }),
-  ]
-  return Object.fromEntries(written.flatMap(({ schemas }) => Object.entries(schemas)))
+  return {
+    definitions: toJsonSchemaDefs(definitions, config) as Schemas,
+    write(schema: v.GenericSchema): JsonSchema {
+      const { $schema, $defs, ...written } = toJsonSchema(schema, { ...config, definitions })
+      return written
+    },
+  }
 }
 
-/** One schema may stand at several endpoints, a registry takes each once: this one refers to it. */
-function wrapped(schema: z.ZodType): z.ZodType {
-  return z.lazy(() => schema)
-}
-
-type Override = NonNullable<Parameters<typeof z.toJSONSchema>[1]>['override']
-
-const tidy: Override = ({ jsonSchema }) => {
-  delete jsonSchema.$schema
-  delete jsonSchema.$id
-  // `format` says it; zod's pattern of all leap years helps nobody.
-  if (jsonSchema.format !== undefined) delete jsonSchema.pattern
-}
-
-/** An answer may get more fields: clients made from this document must not refuse them. */
-const tidyAnswer: Override = context => {
-  tidy?.(context)
-  delete context.jsonSchema.additionalProperties
+/** What has a default is always there. An answer may get more fields: clients made from this must not refuse them. */
+const asAnswered: Way['overrideSchema'] = ({ valibotSchema, jsonSchema }) => {
+  if (!('entries' in valibotSchema)) return
+  const { additionalProperties, ...open } = jsonSchema
+  const entries = Object.entries(
+    valibotSchema.entries as Record<string, v.GenericSchema & { default?: unknown }>,
+  )
+  const isMissing = ({ type, default: given }: { type: string; default?: unknown }) =>
+    /^(exact_optional|optional|nullish)$/.test(type) && given === undefined
+  return { ...open, required: entries.filter(([, entry]) => !isMissing(entry)).map(([name]) => name) }
 }
 
 function operationOf(endpoint: Endpoint, schemas: Schemas) {

@@ -1,6 +1,6 @@
 /** Files too large for a request's body (API Gateway takes 10 MB, Lambda 6) go to S3 first, and a message names them. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { fileBytesIn, uploadIdPattern } from '../channel/attached-files.ts'
 import { accountOf } from '../channel/caller.ts'
@@ -9,31 +9,41 @@ import { json } from '../channel/http.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { mailKeys } from '../channel/mail-keys.ts'
 import { attachmentSchema } from '../channel/message-document.ts'
+import { integer } from '../channel/numbers-and-times.ts'
 import { providerOf } from '../channel/provider.ts'
 import { routesWith } from '../channel/route.ts'
+import { parse } from '../channel/schema-check.ts'
 import type { ApiServices } from './api.ts'
 
-const uploadRequest = z.strictObject({
-  accountId: accountIdSchema.optional(),
-  channelId: z
-    .string()
-    .optional()
-    .describe('In place of the account: the channel that is to send it, whose provider sets the limit.'),
-  filename: attachmentSchema.shape.filename
-    .optional()
-    .describe('Checked as a message’s is, before the bytes are on their way. The message names the file.'),
-  contentType: attachmentSchema.shape.contentType,
-  size: z.int().min(1, { message: 'must be at least 1' }).describe('In bytes, exactly.'),
+const uploadRequest = v.strictObject({
+  accountId: v.optional(accountIdSchema),
+  channelId: v.pipe(
+    v.optional(v.string()),
+    v.description('In place of the account: the channel that is to send it, whose provider sets the limit.'),
+  ),
+  filename: v.pipe(
+    v.optional(attachmentSchema.entries.filename),
+    v.description(
+      'Checked as a message’s is, before the bytes are on their way. The message names the file.',
+    ),
+  ),
+  contentType: attachmentSchema.entries.contentType,
+  size: v.pipe(integer, v.minValue(1, 'must be at least 1'), v.description('In bytes, exactly.')),
 })
 
-const uploadSchema = z.object({
-  uploadId: z.string().regex(uploadIdPattern).describe('For `attachments` of a message, within a day.'),
-  method: z.literal('PUT'),
-  url: z.string().describe('Whoever has it may upload: it is for the app only.'),
-  headers: z
-    .record(z.string(), z.string())
-    .describe('To be sent exactly so with the bytes: they are signed.'),
-  expiresAt: z.string().describe('Until then the upload may begin.'),
+const uploadSchema = v.object({
+  uploadId: v.pipe(
+    v.string(),
+    v.regex(uploadIdPattern),
+    v.description('For `attachments` of a message, within a day.'),
+  ),
+  method: v.literal('PUT'),
+  url: v.pipe(v.string(), v.description('Whoever has it may upload: it is for the app only.')),
+  headers: v.pipe(
+    v.record(v.string(), v.string()),
+    v.description('To be sent exactly so with the bytes: they are signed.'),
+  ),
+  expiresAt: v.pipe(v.string(), v.description('Until then the upload may begin.')),
 })
 
 export const uploadRoutes = [
@@ -66,7 +76,7 @@ export const uploadRoutes = [
       const uploadId = randomId('up')
       const key = mailKeys.upload(accountId, uploadId)
       const transfer = await services.presigned.upload(key, { contentType, sizeBytes: size })
-      return json(201, uploadSchema.parse({ uploadId, ...transfer }))
+      return json(201, parse(uploadSchema, { uploadId, ...transfer }))
     },
   ),
 ]

@@ -1,12 +1,13 @@
 /** Calls about webhooks: set up, change, try, deliver again. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
 import { accountOf, type Caller } from '../channel/caller.ts'
 import type { PostroomEvent } from '../channel/events.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { randomId } from '../channel/identifiers.ts'
+import { integer } from '../channel/numbers-and-times.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
 import { type Endpoint, routesWith } from '../channel/route.ts'
 import { noteSuccess } from '../channel/webhook-health.ts'
@@ -22,13 +23,13 @@ import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()
 
-const listQuery = z.strictObject({
-  accountId: accountIdSchema.optional(),
-  cursor: cursorSchema.optional(),
+const listQuery = v.strictObject({
+  accountId: v.optional(accountIdSchema),
+  cursor: v.optional(cursorSchema),
   limit: limitSchema,
 })
 
-const secret = z.string().describe('Signs every delivery (Standard Webhooks). Shown this once.')
+const secret = v.pipe(v.string(), v.description('Signs every delivery (Standard Webhooks). Shown this once.'))
 
 /** How long the secret before a new one stays good: time to roll the new one out. */
 const overlapMs = 24 * 3600_000
@@ -39,16 +40,20 @@ const create = {
   operationId: 'createWebhook',
   summary: 'Has events posted to a URL, signed, from now on.',
   body: newWebhookSchema,
-  answer: { status: 201, body: webhookDocumentSchema.extend({ secret }) },
+  answer: { status: 201, body: v.object({ ...webhookDocumentSchema.entries, secret }) },
   faults: ['json_invalid', 'request_invalid', 'account_not_allowed', 'webhook_limit_reached'],
 } as const satisfies Endpoint
 
-const redeliverBody = z.strictObject({
-  eventId: z.string().optional().describe('One event again.'),
-  after: cursorSchema
-    .optional()
-    .describe('The events after this cursor of the log; without it, from its start.'),
-  accountId: accountIdSchema.optional().describe('Whose log, where the webhook is the operator’s.'),
+const redeliverBody = v.strictObject({
+  eventId: v.pipe(v.optional(v.string()), v.description('One event again.')),
+  after: v.pipe(
+    v.optional(cursorSchema),
+    v.description('The events after this cursor of the log; without it, from its start.'),
+  ),
+  accountId: v.pipe(
+    v.optional(accountIdSchema),
+    v.description('Whose log, where the webhook is the operator’s.'),
+  ),
   limit: limitSchema,
 })
 
@@ -151,7 +156,7 @@ export const webhookRoutes = [
       path: '/v1/webhooks/{id}/rotate-secret',
       operationId: 'rotateWebhookSecret',
       summary: 'Makes a new secret. For a day, deliveries are signed with the old one too.',
-      answer: { status: 200, body: webhookDocumentSchema.extend({ secret }) },
+      answer: { status: 200, body: v.object({ ...webhookDocumentSchema.entries, secret }) },
       faults: ['webhook_not_found'],
     },
     async ({ parameters, services }) => {
@@ -177,10 +182,10 @@ export const webhookRoutes = [
       summary: 'Posts an event of the type webhook.test at once, and says what the receiver made of it.',
       answer: {
         status: 200,
-        body: z.object({
-          accepted: z.boolean(),
-          evidence: z.string().describe('The status, or what came in its way.'),
-          durationMs: z.int(),
+        body: v.object({
+          accepted: v.boolean(),
+          evidence: v.pipe(v.string(), v.description('The status, or what came in its way.')),
+          durationMs: integer,
         }),
       },
       faults: ['webhook_not_found'],
@@ -210,12 +215,12 @@ export const webhookRoutes = [
       body: redeliverBody,
       answer: {
         status: 202,
-        body: z.object({
-          queued: z.int().describe('How many of the page are of a type the webhook wants.'),
-          cursor: z
-            .string()
-            .nullable()
-            .describe('Send it as `after` to go on; null if nothing came after it.'),
+        body: v.object({
+          queued: v.pipe(integer, v.description('How many of the page are of a type the webhook wants.')),
+          cursor: v.pipe(
+            v.nullable(v.string()),
+            v.description('Send it as `after` to go on; null if nothing came after it.'),
+          ),
         }),
       },
       faults: [
@@ -261,7 +266,7 @@ function testEvent(webhook: Webhook, nowMs: number): PostroomEvent {
 
 async function eventsToRepeat(
   webhook: Webhook,
-  { eventId, after, accountId, limit }: z.output<typeof redeliverBody>,
+  { eventId, after, accountId, limit }: v.InferOutput<typeof redeliverBody>,
   { caller, services }: { caller: Caller; services: ApiServices },
 ): Promise<{ events: PostroomEvent[]; cursor: string | null }> {
   const { events } = services

@@ -1,7 +1,7 @@
 /** Accepts a message, from HTTP and from SQS alike: checked, frozen in S3, then one conditional row. After that it is never lost. */
 
 import { createHash } from 'node:crypto'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { attachedFiles } from './attached-files.ts'
 import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'
@@ -90,7 +90,7 @@ function readKey({ idempotencyKey, keyField = 'Idempotency-Key' }: AcceptRequest
       errors: [{ field: keyField, rule: 'must be given', found: 'nothing' }],
     })
   }
-  const schema = z.object({ [keyField]: idempotencyKeySchema })
+  const schema = v.object({ [keyField]: idempotencyKeySchema })
   return parseInput(schema, { [keyField]: idempotencyKey })[keyField] ?? ''
 }
 

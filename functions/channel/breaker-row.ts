@@ -1,34 +1,35 @@
 /** What is stored of an OAuth app that the provider refuses: one row an app, and one an organization that alone refuses it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channel } from './channels.ts'
 import { type FaultCode, faults } from './faults.ts'
+import { integer } from './numbers-and-times.ts'
 
 /** What stands behind an OAuth app: a channel, or a sign-in that may become one. */
 export type Behind = Pick<Channel, 'accountId' | 'provider' | 'clientId' | 'identity'>
 
-export const breakerSchema = z.object({
-  provider: z.string(),
-  clientId: z.string(),
+export const breakerSchema = v.object({
+  provider: v.string(),
+  clientId: v.string(),
   /** Set where only one organization refuses the app: the others must not wait for it. */
-  tenantId: z.string().nullable(),
+  tenantId: v.nullable(v.string()),
   /** 1 while the app is refused. */
-  isOpen: z.int(),
+  isOpen: integer,
   /** When this episode began: makes its events one per account. */
-  since: z.string(),
-  trials: z.int(),
-  closedAtMs: z.number().nullable(),
-  nextTrialAtMs: z.number(),
-  fault: z.object({
+  since: v.string(),
+  trials: integer,
+  closedAtMs: v.nullable(v.number()),
+  nextTrialAtMs: v.number(),
+  fault: v.object({
     // One that an older or newer version stored may have no row here.
-    code: z.enum(Object.keys(faults) as [FaultCode]).catch('app_credentials_refused'),
-    evidence: z.string().nullable(),
+    code: v.fallback(v.picklist(Object.keys(faults) as [FaultCode]), 'app_credentials_refused'),
+    evidence: v.nullable(v.string()),
   }),
   /** 1 from the recovery until the waiting mail was rung for. */
-  isToBeResumed: z.int(),
+  isToBeResumed: integer,
 })
 
-export type OpenBreaker = z.infer<typeof breakerSchema>
+export type OpenBreaker = v.InferOutput<typeof breakerSchema>
 
 /** One partition: there are as many breakers as OAuth apps, and some for single organizations. */
 export const breakerPartition = 'APP_BREAKERS'

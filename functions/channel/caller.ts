@@ -1,6 +1,6 @@
 /** Who calls the API, and what of it they may see (invariant I6). */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import type { Channels } from './channels.ts'
 import type { ConnectSessions } from './connect-sessions.ts'
@@ -8,6 +8,7 @@ import type { Events } from './events.ts'
 import { PostroomError } from './faults.ts'
 import type { HttpRequest } from './http.ts'
 import type { Messages } from './messages.ts'
+import { check } from './schema-check.ts'
 import type { Webhooks } from './webhooks.ts'
 
 export interface Caller {
@@ -23,9 +24,9 @@ export interface TokenRules {
   operatorScope: string | null
 }
 
-const authorizerSchema = z.object({
-  iam: z.object({}).optional(),
-  jwt: z.object({ claims: z.record(z.string(), z.unknown()) }).optional(),
+const authorizerSchema = v.object({
+  iam: v.optional(v.object({})),
+  jwt: v.optional(v.object({ claims: v.record(v.string(), v.unknown()) })),
 })
 
 /**
@@ -35,13 +36,13 @@ const authorizerSchema = z.object({
  */
 export function callerOf(request: HttpRequest, { accountClaim, operatorScope }: TokenRules): Caller {
   const { authorizer } = request.requestContext as { authorizer?: unknown }
-  const { iam, jwt } = authorizerSchema.safeParse(authorizer ?? {}).data ?? {}
+  const { iam, jwt } = check(authorizerSchema, authorizer ?? {}).data ?? {}
   if (iam) return { accountId: null }
   if (jwt) {
     // RFC 8693 4.2: scopes stand in one string, with spaces between them. Entra calls the claim `scp`.
     const scopes = [jwt.claims.scope, jwt.claims.scp].flatMap(claim => String(claim ?? '').split(' '))
     if (operatorScope !== null && scopes.includes(operatorScope)) return { accountId: null }
-    const account = accountIdSchema.safeParse(accountClaim === null ? undefined : jwt.claims[accountClaim])
+    const account = check(accountIdSchema, accountClaim === null ? undefined : jwt.claims[accountClaim])
     if (account.success) return { accountId: account.data }
   }
   throw new PostroomError('caller_unknown', {

@@ -1,89 +1,91 @@
 /** What is stored of a channel's health: two axes, what led to them, and what is being tried. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from './numbers-and-times.ts'
 import type { Protocol } from './probe.ts'
 
-export const faultSchema = z.object({
-  code: z.string(),
-  actor: z.string(),
-  summary: z.string(),
-  evidence: z.string().nullable(),
+export const faultSchema = v.object({
+  code: v.string(),
+  actor: v.string(),
+  summary: v.string(),
+  evidence: v.nullable(v.string()),
 })
 
 /** Moved only by proof: a server's refusal with a fresh token, or the token endpoint's verdict. */
-const authSchema = z.object({
-  state: z
-    .enum(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault'])
-    .describe(
+const authSchema = v.object({
+  state: v.pipe(
+    v.picklist(['connected', 'reconnect_required', 'blocked_by_admin', 'app_fault']),
+    v.description(
       'Who must act: nobody; the owner, by signing in again; an administrator of the owner’s organization; or the operator, since the provider refuses the OAuth app itself. A channel whose owner or administrator must act shows that first.',
     ),
-  fault: faultSchema.nullable(),
-  since: z.string(),
+  ),
+  fault: v.nullable(faultSchema),
+  since: v.string(),
 })
 
 /** Whether a protocol may be used at all: what an administrator's setting forbids is not tried at every mail. */
-export const accessSchema = z.object({
-  state: z.enum(['ok', 'blocked']),
-  fault: faultSchema.nullable(),
+export const accessSchema = v.object({
+  state: v.picklist(['ok', 'blocked']),
+  fault: v.nullable(faultSchema),
 })
 
 /**
  * What one protocol has suffered since it last worked; absent while it works. Each protocol rests for itself:
  * a mailbox that has sent enough for today is still read.
  */
-const troubleSchema = z.object({
+const troubleSchema = v.object({
   fault: faultSchema,
   /** In a row. */
-  failures: z.int(),
-  since: z.string(),
+  failures: integer,
+  since: v.string(),
   /** Not tried again before. */
-  until: z.string(),
+  until: v.string(),
   /** A fault that is not believed yet, how often it was seen, and since when (`proof` in faults.ts). */
-  doubt: z.object({ code: z.string(), count: z.int(), since: z.string() }).nullable(),
+  doubt: v.nullable(v.object({ code: v.string(), count: integer, since: v.string() })),
 })
 
-export type Trouble = z.infer<typeof troubleSchema>
+export type Trouble = v.InferOutput<typeof troubleSchema>
 
 /** One step of one axis. */
-const stepSchema = z.object({
-  at: z.string(),
-  axis: z.enum(['auth', 'connection']),
-  protocol: z.enum(['imap', 'smtp']).nullable(),
-  from: z.string(),
-  to: z.string(),
+const stepSchema = v.object({
+  at: v.string(),
+  axis: v.picklist(['auth', 'connection']),
+  protocol: v.nullable(v.picklist(['imap', 'smtp'])),
+  from: v.string(),
+  to: v.string(),
   /** A code of faults.ts, or `worked` and `consented`. */
-  reason: z.string(),
+  reason: v.string(),
   /** The server's own words, free of secrets. */
-  evidence: z.string().nullable(),
+  evidence: v.nullable(v.string()),
 })
 
-export type Step = z.infer<typeof stepSchema>
+export type Step = v.InferOutput<typeof stepSchema>
 
 /** Login names that were tried since the list was begun, so that a mailbox is not hammered with names. */
-const triedSchema = z.object({
-  since: z.string(),
-  lastAt: z.string(),
-  imap: z.array(z.string()),
-  smtp: z.array(z.string()),
+const triedSchema = v.object({
+  since: v.string(),
+  lastAt: v.string(),
+  imap: v.array(v.string()),
+  smtp: v.array(v.string()),
 })
 
 /** Fields of a channel; those with a default are absent in channels that older versions stored. */
 export const healthFields = {
   auth: authSchema,
-  access: z.object({ imap: accessSchema, smtp: accessSchema }),
-  imapTrouble: troubleSchema.nullable().default(null),
-  smtpTrouble: troubleSchema.nullable().default(null),
-  tried: triedSchema.nullable().default(null),
+  access: v.object({ imap: accessSchema, smtp: accessSchema }),
+  imapTrouble: v.optional(v.nullable(troubleSchema), null),
+  smtpTrouble: v.optional(v.nullable(troubleSchema), null),
+  tried: v.optional(v.nullable(triedSchema), null),
   /** Newest last. */
-  history: z.array(stepSchema).default([]),
+  history: v.optional(v.array(stepSchema), []),
   /** Whether it was told that nothing was fetched for long. */
-  isOverdueTold: z.boolean().default(false),
+  isOverdueTold: v.optional(v.boolean(), false),
   /** Reminders told in this episode of `reconnect_required`. */
-  reminders: z.int().default(0),
+  reminders: v.optional(integer, 0),
   /** When `schedule` looks at the channel by itself: for a reminder, or because nothing is fetched. */
-  wakeAt: z.string().nullable().default(null),
+  wakeAt: v.optional(v.nullable(v.string()), null),
   /** Counts changes of all this, so that of two at the same time one looks again. */
-  revision: z.int().default(0),
+  revision: v.optional(integer, 0),
 }
 
 /** As a fresh consent leaves it. */
@@ -97,18 +99,18 @@ export const untroubled = {
 }
 
 /** Moved by time-outs, throttles and outages; never a reason to prompt anybody. */
-export const connectionSchema = z.object({
-  state: z.enum(['ok', 'backing_off']),
-  fault: faultSchema.nullable(),
-  since: z.string().nullable(),
-  until: z.string().nullable(),
+export const connectionSchema = v.object({
+  state: v.picklist(['ok', 'backing_off']),
+  fault: v.nullable(faultSchema),
+  since: v.nullable(v.string()),
+  until: v.nullable(v.string()),
 })
 
 /** The axis as an app sees it: the longer rest of the two protocols. */
 export function connectionOf(troubles: {
   imapTrouble: Trouble | null
   smtpTrouble: Trouble | null
-}): z.infer<typeof connectionSchema> {
+}): v.InferOutput<typeof connectionSchema> {
   const { imapTrouble, smtpTrouble } = troubles
   const [worst] = [imapTrouble, smtpTrouble]
     .filter(trouble => trouble !== null)

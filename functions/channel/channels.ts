@@ -1,71 +1,79 @@
 /** Channels: one connected mailbox of one account. What is stored of it, and what an app sees of it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { connectionOf, connectionSchema, faultSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { describeFault, type Fault, PostroomError } from './faults.ts'
 import { folderRoles } from './folder-roles.ts'
 import { errorForLog, log } from './log.ts'
 import { addressSchema } from './mail-address.ts'
+import { integer } from './numbers-and-times.ts'
+import { parse } from './schema-check.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 /** What is read of a mailbox until the app wants more. */
 export const defaultFolders = ['INBOX']
 
-const channelSchema = z.object({
-  id: z.string(),
-  accountId: z.string(),
-  provider: z.string(),
+const channelSchema = v.object({
+  id: v.string(),
+  accountId: v.string(),
+  provider: v.string(),
   /** The provider's key claims (tid and oid, or iss and sub). */
-  identity: z.record(z.string(), z.string()),
+  identity: v.record(v.string(), v.string()),
   /** The mailbox's address: display and From. */
-  email: z.string(),
-  displayName: z.string().nullable(),
-  sharedMailbox: z.string().nullable(),
+  email: v.string(),
+  displayName: v.nullable(v.string()),
+  sharedMailbox: v.nullable(v.string()),
   /** Further addresses that may stand in From, which the app vouches for; the provider has the last word. */
-  aliases: z.array(z.string()).default([]),
+  aliases: v.optional(v.array(v.string()), []),
   /** How its owner is written to when it must be reconnected; null for not at all (send/owner-notice.ts). */
-  ownerNotice: z
-    .object({
-      from: z.string().describe('The channel of the same account that the mail is sent from.'),
-      to: z.string().nullable().describe('Null for the mailbox’s own address.'),
-    })
-    .nullable()
-    .default(null),
+  ownerNotice: v.optional(
+    v.nullable(
+      v.object({
+        from: v.pipe(
+          v.string(),
+          v.description('The channel of the same account that the mail is sent from.'),
+        ),
+        to: v.pipe(v.nullable(v.string()), v.description('Null for the mailbox’s own address.')),
+      }),
+    ),
+    null,
+  ),
   /** What is read, each by its name or its role (channelSettingsSchema). */
-  folders: z.array(z.string()).default(defaultFolders),
+  folders: v.optional(v.array(v.string()), defaultFolders),
   /** Where each of them but INBOX lies, as the server spells it; null: there was no such folder. */
-  folderPaths: z
-    .record(z.string(), z.object({ path: z.string().nullable(), lookedAt: z.string() }))
-    .default({}),
+  folderPaths: v.optional(
+    v.record(v.string(), v.object({ path: v.nullable(v.string()), lookedAt: v.string() })),
+    {},
+  ),
   /** XOAUTH2 user name per protocol. */
-  login: z.object({ imap: z.string(), smtp: z.string() }),
+  login: v.object({ imap: v.string(), smtp: v.string() }),
   /** Another name that the provider gave the owner since, and that was looked into (renamed-login.ts). */
-  namedAs: z.string().optional(),
+  namedAs: v.optional(v.string()),
   /** The OAuth app the grant was given to: another one cannot use it. */
-  clientId: z.string(),
+  clientId: v.string(),
   ...healthFields,
   /** While something is blocked: when it is tried again. */
-  nextProbeAt: z.string().nullable(),
-  grantId: z.string(),
-  connectedAt: z.string(),
+  nextProbeAt: v.nullable(v.string()),
+  grantId: v.string(),
+  connectedAt: v.string(),
   /** Mail that arrived before is not reported. */
-  fetchSince: z.string(),
-  lastFetchedAt: z
-    .string()
-    .nullable()
-    .describe(
+  fetchSince: v.string(),
+  lastFetchedAt: v.pipe(
+    v.nullable(v.string()),
+    v.description(
       'When the mailbox was last read, whether or not there was mail. In a mailbox where nothing arrives it may lag by three hours, and longer only if nothing could be read; `connection` and `isOverdue` tell that sooner.',
     ),
+  ),
   /** When mail last came, or somebody asked for a poll; absent until then (poll-interval.ts). */
-  lastActiveAt: z.string().optional(),
+  lastActiveAt: v.optional(v.string()),
   /** Set once the app disconnected it; nothing is sent or fetched any more. */
-  disconnectedAt: z.string().nullable(),
+  disconnectedAt: v.nullable(v.string()),
   /** Events that were decided together with the last change and are not announced yet. */
-  unannounced: z.array(z.object({ type: z.string(), at: z.string(), reminder: z.int().optional() })),
+  unannounced: v.array(v.object({ type: v.string(), at: v.string(), reminder: v.optional(integer) })),
 })
 
-export type Channel = z.infer<typeof channelSchema>
+export type Channel = v.InferOutput<typeof channelSchema>
 export type ChannelChange = Partial<Omit<Channel, 'id' | 'accountId' | 'provider' | 'identity'>>
 
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
@@ -171,47 +179,51 @@ function dueOf({ id, unannounced, wakeAt }: Pick<Channel, 'id' | 'unannounced' |
 export const channelDuePartition = 'DUE#CHANNELS'
 
 /** What an app sees. Identity, grant and bookkeeping stay inside. */
-export const channelDocumentSchema = channelSchema
-  .omit({
-    identity: true,
-    clientId: true,
-    grantId: true,
-    folderPaths: true,
-    namedAs: true,
-    unannounced: true,
-    imapTrouble: true,
-    smtpTrouble: true,
-    tried: true,
-    lastActiveAt: true,
-    isOverdueTold: true,
-    reminders: true,
-    wakeAt: true,
-    revision: true,
-  })
-  .extend({
-    connection: connectionSchema,
-    missingFolders: z
-      .array(z.string())
-      .describe(
-        'Of `folders`, those the mailbox did not have when it was last looked for them, at most an hour ago.',
-      ),
-    folderFault: faultSchema
-      .nullable()
-      .describe('Why `missingFolders` are not read, and who can mend it; null where there are none.'),
-    foldersLookedAt: z
-      .string()
-      .nullable()
-      .describe(
-        'When the mailbox was last asked for them; null while that is still to come, and where nothing but INBOX is read.',
-      ),
-    isOverdue: z.boolean().describe('Whether nothing was fetched for long, and `channel.overdue` was told.'),
-  })
+export const channelDocumentSchema = v.object({
+  ...v.omit(channelSchema, [
+    'identity',
+    'clientId',
+    'grantId',
+    'folderPaths',
+    'namedAs',
+    'unannounced',
+    'imapTrouble',
+    'smtpTrouble',
+    'tried',
+    'lastActiveAt',
+    'isOverdueTold',
+    'reminders',
+    'wakeAt',
+    'revision',
+  ]).entries,
+  connection: connectionSchema,
+  missingFolders: v.pipe(
+    v.array(v.string()),
+    v.description(
+      'Of `folders`, those the mailbox did not have when it was last looked for them, at most an hour ago.',
+    ),
+  ),
+  folderFault: v.pipe(
+    v.nullable(faultSchema),
+    v.description('Why `missingFolders` are not read, and who can mend it; null where there are none.'),
+  ),
+  foldersLookedAt: v.pipe(
+    v.nullable(v.string()),
+    v.description(
+      'When the mailbox was last asked for them; null while that is still to come, and where nothing but INBOX is read.',
+    ),
+  ),
+  isOverdue: v.pipe(
+    v.boolean(),
+    v.description('Whether nothing was fetched for long, and `channel.overdue` was told.'),
+  ),
+})
 
-export function presentChannel(channel: Channel): z.output<typeof channelDocumentSchema> {
+export function presentChannel(channel: Channel): v.InferOutput<typeof channelDocumentSchema> {
   const connection = connectionOf(channel)
   const { folders, folderPaths } = channel
   const missingFolders = folders.filter(folder => folderPaths[folder]?.path === null)
-  return channelDocumentSchema.parse({
+  return parse(channelDocumentSchema, {
     ...channel,
     connection,
     missingFolders,
@@ -242,48 +254,66 @@ const aliasLimit = 50
 /** Each costs a command in every poll, and a cursor to be read. */
 const folderLimit = 10
 
-export const foldersSchema = z
-  .array(
-    z
-      .string()
-      .min(1, { message: 'must not be empty' })
-      .max(200, { message: 'must be at most 200 characters' })
-      .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' }),
-  )
-  .min(1, { message: 'must have at least one entry' })
-  .max(folderLimit, { message: `must have at most ${folderLimit} entries` })
-  .refine(folders => new Set(folders).size === folders.length, { message: 'must name no folder twice' })
-  .describe(
+export const foldersSchema = v.pipe(
+  v.array(
+    v.pipe(
+      v.string(),
+      v.minLength(1, 'must not be empty'),
+      v.maxLength(200, 'must be at most 200 characters'),
+      v.regex(/^\P{Cc}*$/u, 'must not hold control characters'),
+    ),
+  ),
+  v.minLength(1, 'must have at least one entry'),
+  v.maxLength(folderLimit, `must have at most ${folderLimit} entries`),
+  v.check(folders => new Set(folders).size === folders.length, 'must name no folder twice'),
+  v.description(
     `Folders that are read, in this order: INBOX, whole names as a mail program shows them, or roles, which fit every mailbox in every language: ${folderRoles.join(', ')}. A mail that lies in several is one message.`,
-  )
+  ),
+)
 
 /** What an app may set. */
-export const channelSettingsSchema = z.strictObject({
-  displayName: z
-    .string()
-    .min(1, { message: 'must not be empty' })
-    .max(200, { message: 'must be at most 200 characters' })
-    .regex(/^\P{Cc}*$/u, { message: 'must not hold control characters' })
-    .nullable()
-    .describe('The name in From. Null sends the bare address.')
-    .optional(),
-  aliases: z
-    .array(addressSchema)
-    .max(aliasLimit, { message: `must have at most ${aliasLimit} entries` })
-    .describe('Further addresses of the mailbox that a message may have in From; replaces those set before.')
-    .optional(),
-  ownerNotice: z
-    .strictObject({
-      from: z
-        .string()
-        .max(idLengthLimit)
-        .describe('Another channel of the same account, which the mail is sent from.'),
-      to: addressSchema.nullable().default(null).describe('Null for the mailbox’s own address.'),
-    })
-    .nullable()
-    .describe(
-      'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
-    )
-    .optional(),
-  folders: foldersSchema.optional(),
+export const channelSettingsSchema = v.strictObject({
+  displayName: v.optional(
+    v.pipe(
+      v.nullable(
+        v.pipe(
+          v.string(),
+          v.minLength(1, 'must not be empty'),
+          v.maxLength(200, 'must be at most 200 characters'),
+          v.regex(/^\P{Cc}*$/u, 'must not hold control characters'),
+        ),
+      ),
+      v.description('The name in From. Null sends the bare address.'),
+    ),
+  ),
+  aliases: v.optional(
+    v.pipe(
+      v.array(addressSchema),
+      v.maxLength(aliasLimit, `must have at most ${aliasLimit} entries`),
+      v.description(
+        'Further addresses of the mailbox that a message may have in From; replaces those set before.',
+      ),
+    ),
+  ),
+  ownerNotice: v.optional(
+    v.pipe(
+      v.nullable(
+        v.strictObject({
+          from: v.pipe(
+            v.string(),
+            v.maxLength(idLengthLimit),
+            v.description('Another channel of the same account, which the mail is sent from.'),
+          ),
+          to: v.pipe(
+            v.optional(v.nullable(addressSchema), null),
+            v.description('Null for the mailbox’s own address.'),
+          ),
+        }),
+      ),
+      v.description(
+        'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
+      ),
+    ),
+  ),
+  folders: v.optional(foldersSchema),
 })

@@ -4,6 +4,7 @@
  */
 
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import * as v from 'valibot'
 import { openAppBreaker } from './app-breaker.ts'
 import { type Channels, openChannels } from './channels.ts'
 import { readEnvironment } from './environment.ts'
@@ -108,7 +109,7 @@ export function providers(): Providers {
 
 /** Null unless the tables are restored ones. */
 export function restoredTables(): Restored | null {
-  return parseInput(restoredSchema.nullable(), jsonVariable('restored'), 'configuration_invalid')
+  return parseInput(v.nullable(restoredSchema), jsonVariable('restored'), 'configuration_invalid')
 }
 
 /** Only connect, send and fetch may open this: the Secrets table, its keys and the OAuth apps. */

@@ -1,6 +1,6 @@
 /** Connect sessions: one attempt of one person to connect one mailbox, from the app's request to its confirmation. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accessSchema } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
@@ -24,53 +24,53 @@ export const confirmationLifeMs = 15 * 60_000
 /** Finished sessions can be asked about this long. */
 const retentionMs = 7 * 24 * 3600_000
 
-const accessOfBoth = z.object({ imap: accessSchema, smtp: accessSchema })
+const accessOfBoth = v.object({ imap: accessSchema, smtp: accessSchema })
 
 /** What the verified sign-in brought; becomes a channel when the app confirms. */
-const candidateSchema = z.object({
-  channelId: z.string(),
-  grantId: z.string(),
-  identity: z.record(z.string(), z.string()),
-  email: z.string(),
-  displayName: z.string().nullable(),
-  login: z.object({ imap: z.string(), smtp: z.string() }),
-  clientId: z.string(),
+const candidateSchema = v.object({
+  channelId: v.string(),
+  grantId: v.string(),
+  identity: v.record(v.string(), v.string()),
+  email: v.string(),
+  displayName: v.nullable(v.string()),
+  login: v.object({ imap: v.string(), smtp: v.string() }),
+  clientId: v.string(),
   /** Names to try at each server. */
-  candidates: z.object({ imap: z.array(z.string()), smtp: z.array(z.string()) }),
+  candidates: v.object({ imap: v.array(v.string()), smtp: v.array(v.string()) }),
   /** What the probe found blocked; null while it has not run. */
-  access: accessOfBoth.nullable(),
+  access: v.nullable(accessOfBoth),
 })
 
-const sessionSchema = z.object({
-  id: z.string(),
-  accountId: z.string(),
-  provider: z.string(),
-  returnUrl: z.string().nullable(),
-  loginHint: z.string().nullable(),
+const sessionSchema = v.object({
+  id: v.string(),
+  accountId: v.string(),
+  provider: v.string(),
+  returnUrl: v.nullable(v.string()),
+  loginHint: v.nullable(v.string()),
   /** Set when a channel is to be reconnected. */
-  channelId: z.string().nullable(),
-  sharedMailbox: z.string().nullable(),
-  fetchSince: z.string().nullable(),
+  channelId: v.nullable(v.string()),
+  sharedMailbox: v.nullable(v.string()),
+  fetchSince: v.nullable(v.string()),
   /** What is to be read; null for what is usual, or was set before. */
-  folders: z.array(z.string()).nullable().default(null),
-  autoConfirm: z.boolean(),
+  folders: v.optional(v.nullable(v.array(v.string())), null),
+  autoConfirm: v.boolean(),
   /** Sends one marked mail from the mailbox to itself before it counts as connected. */
-  proveSendAs: z.boolean().default(false),
-  state: z.enum(sessionStates),
-  createdAt: z.string(),
-  expiresAtMs: z.number(),
+  proveSendAs: v.optional(v.boolean(), false),
+  state: v.picklist(sessionStates),
+  createdAt: v.string(),
+  expiresAtMs: v.number(),
   /** We keep hashes only: a read of the table must not let anybody take over a sign-in. */
-  ticketHash: z.string(),
-  cookieHash: z.string().nullable(),
-  stateHash: z.string().nullable(),
-  candidate: candidateSchema.nullable(),
-  fault: z
-    .object({ code: z.string(), actor: z.string(), summary: z.string(), evidence: z.string().nullable() })
-    .nullable(),
+  ticketHash: v.string(),
+  cookieHash: v.nullable(v.string()),
+  stateHash: v.nullable(v.string()),
+  candidate: v.nullable(candidateSchema),
+  fault: v.nullable(
+    v.object({ code: v.string(), actor: v.string(), summary: v.string(), evidence: v.nullable(v.string()) }),
+  ),
 })
 
-export type ConnectSession = z.infer<typeof sessionSchema>
-export type Candidate = z.infer<typeof candidateSchema>
+export type ConnectSession = v.InferOutput<typeof sessionSchema>
+export type Candidate = v.InferOutput<typeof candidateSchema>
 
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
 const idLengthLimit = 128
@@ -173,19 +173,13 @@ export function newSession(wanted: Wanted, nowMs: number): { session: ConnectSes
 const dueKey = (ms: number, id: string) => `${new Date(ms).toISOString()}#${id}`
 
 /** What the app sees of it. */
-export const sessionDocumentSchema = sessionSchema
-  .pick({
-    id: true,
-    accountId: true,
-    provider: true,
-    state: true,
-    channelId: true,
-    fault: true,
-    createdAt: true,
-  })
-  .extend({ expiresAt: z.string() })
+export const sessionDocumentSchema = v.object({
+  ...v.pick(sessionSchema, ['id', 'accountId', 'provider', 'state', 'channelId', 'fault', 'createdAt'])
+    .entries,
+  expiresAt: v.string(),
+})
 
-export function presentSession(session: ConnectSession): z.output<typeof sessionDocumentSchema> {
+export function presentSession(session: ConnectSession): v.InferOutput<typeof sessionDocumentSchema> {
   return {
     id: session.id,
     accountId: session.accountId,

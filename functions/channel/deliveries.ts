@@ -1,20 +1,21 @@
 /** What is still to be posted to a webhook: per webhook an ordered list of events. The log holds the events, a row here points to one. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from './numbers-and-times.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
-const rowSchema = z.object({
-  pk: z.string(),
-  sk: z.string(),
-  eventId: z.string(),
+const rowSchema = v.object({
+  pk: v.string(),
+  sk: v.string(),
+  eventId: v.string(),
   /** Attempts so far. */
-  attempt: z.int(),
-  addedAt: z.string(),
-  triedAt: z.string().nullable(),
-  dueAt: z.string(),
+  attempt: integer,
+  addedAt: v.string(),
+  triedAt: v.nullable(v.string()),
+  dueAt: v.string(),
 })
 
-export interface Delivery extends Omit<z.infer<typeof rowSchema>, 'pk' | 'sk'> {
+export interface Delivery extends Omit<v.InferOutput<typeof rowSchema>, 'pk' | 'sk'> {
   key: Key
 }
 

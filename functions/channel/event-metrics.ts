@@ -1,8 +1,9 @@
 /** Counts what is told: how a message ended, how long it took, and who was asked for something. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Events, EventType } from './events.ts'
 import type { MetricName, Metrics } from './metrics.ts'
+import { check } from './schema-check.ts'
 
 const counted: Partial<Record<EventType, MetricName>> = {
   'message.sent': 'MessagesSent',
@@ -19,8 +20,8 @@ const counted: Partial<Record<EventType, MetricName>> = {
 /** Mail that arrived before this is back-fill, or the end of an outage that other alarms have told of. */
 const lagLimitMs = 24 * 3600_000
 
-const sentSchema = z.object({
-  message: z.object({ acceptedAt: z.string(), sendAt: z.string().nullish(), sentAt: z.string() }),
+const sentSchema = v.object({
+  message: v.object({ acceptedAt: v.string(), sendAt: v.nullish(v.string()), sentAt: v.string() }),
 })
 
 /** The same log of events; each that was told adds to the metrics. */
@@ -35,7 +36,7 @@ export function countingEvents(
       const name = counted[event.type]
       if (name) metrics.add(name)
       if (event.type === 'message.sent') {
-        const sent = sentSchema.safeParse(event.data).data?.message
+        const sent = check(sentSchema, event.data).data?.message
         if (sent)
           metrics.add('SecondsToSent', seconds(sent.sendAt ?? sent.acceptedAt, Date.parse(sent.sentAt)))
       }

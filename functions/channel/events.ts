@@ -1,6 +1,6 @@
 /** Events: what happened, told once by SNS and kept in a log that can be read again by cursor. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { eventJson } from './event-json.ts'
 import type { EventsTopic } from './events-topic.ts'
 import { derivedId } from './identifiers.ts'
@@ -50,16 +50,16 @@ interface NewEvent {
   data: Record<string, unknown>
 }
 
-export const eventSchema = z.object({
-  id: z.string(),
-  type: z.string().describe('More types may come: pass over those you do not know.'),
-  accountId: z.string(),
-  channelId: z.string().nullable(),
-  occurredAt: z.string(),
-  data: z.record(z.string(), z.unknown()),
+export const eventSchema = v.object({
+  id: v.string(),
+  type: v.pipe(v.string(), v.description('More types may come: pass over those you do not know.')),
+  accountId: v.string(),
+  channelId: v.nullable(v.string()),
+  occurredAt: v.string(),
+  data: v.record(v.string(), v.unknown()),
 })
 
-export type PostroomEvent = z.infer<typeof eventSchema>
+export type PostroomEvent = v.InferOutput<typeof eventSchema>
 
 /** How long the log is kept. */
 const retentionSeconds = 30 * 24 * 3600

@@ -1,29 +1,30 @@
 /** Calls that need a mailbox's tokens: connect answers them, which may open Secrets; the rest of the API cannot. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import { faultSchema } from './channel-health.ts'
 import { channelDocumentSchema } from './channels.ts'
+import { time } from './numbers-and-times.ts'
 import type { Endpoint } from './route.ts'
 
-const loginSchema = z.object({ imap: z.string(), smtp: z.string() })
-const attemptSchema = z.object({
-  login: z.string(),
-  accepted: z.boolean(),
-  answer: z.string().describe('What the server said.'),
-  fault: faultSchema.nullable(),
+const loginSchema = v.object({ imap: v.string(), smtp: v.string() })
+const attemptSchema = v.object({
+  login: v.string(),
+  accepted: v.boolean(),
+  answer: v.pipe(v.string(), v.description('What the server said.')),
+  fault: v.nullable(faultSchema),
 })
 
-const recheckSchema = z.object({
+const recheckSchema = v.object({
   channel: channelDocumentSchema,
   before: loginSchema,
   after: loginSchema,
-  imap: z.array(attemptSchema),
-  smtp: z.array(attemptSchema),
+  imap: v.array(attemptSchema),
+  smtp: v.array(attemptSchema),
 })
 
-const recheckOptions = z.strictObject({
-  dryRun: z.boolean().default(false).describe('Only says what would be stored.'),
+const recheckOptions = v.strictObject({
+  dryRun: v.pipe(v.optional(v.boolean(), false), v.description('Only says what would be stored.')),
 })
 
 const recheckFaults = [
@@ -40,48 +41,55 @@ const recheckFaults = [
   'mailbox_unusable',
 ] as const
 
-const importSchema = z.strictObject({
+const importSchema = v.strictObject({
   accountId: accountIdSchema,
-  provider: z.string({ message: 'must name a provider' }),
-  email: z.email({ message: 'must be a mail address' }).describe('The mailbox’s address, as it was known.'),
-  login: z
-    .string()
-    .min(1, { message: 'must not be empty' })
-    .max(254, { message: 'must be at most 254 characters' })
-    .optional()
-    .describe('The user name that worked at the mail servers; tried first.'),
-  sharedMailbox: z
-    .email({ message: 'must be a mail address' })
-    .optional()
-    .describe('A mailbox that the token’s owner may open and send as.'),
-  refreshToken: z
-    .string({ message: 'must be a string' })
-    .regex(/^[\x21-\x7e]{1,8192}$/, { message: 'must be 1 to 8192 visible ASCII characters' })
-    .describe('Shown nowhere again. It must have been given to the very OAuth app configured here.'),
-  clientId: z
-    .string()
-    .optional()
-    .describe('Of the OAuth app that the token was given to: another one is refused before it is tried.'),
-  fetchSince: z.iso
-    .datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
-    .optional()
-    .describe('Reports mail from then on. Without it, from now on.'),
-  dryRun: z
-    .boolean()
-    .default(false)
-    .describe(
+  provider: v.string('must name a provider'),
+  email: v.pipe(
+    v.string(),
+    v.rfcEmail('must be a mail address'),
+    v.description('The mailbox’s address, as it was known.'),
+  ),
+  login: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.minLength(1, 'must not be empty'),
+        v.maxLength(254, 'must be at most 254 characters'),
+      ),
+    ),
+    v.description('The user name that worked at the mail servers; tried first.'),
+  ),
+  sharedMailbox: v.pipe(
+    v.optional(v.pipe(v.string(), v.rfcEmail('must be a mail address'))),
+    v.description('A mailbox that the token’s owner may open and send as.'),
+  ),
+  refreshToken: v.pipe(
+    v.string('must be a string'),
+    v.regex(/^[\x21-\x7e]{1,8192}$/, 'must be 1 to 8192 visible ASCII characters'),
+    v.description('Shown nowhere again. It must have been given to the very OAuth app configured here.'),
+  ),
+  clientId: v.pipe(
+    v.optional(v.string()),
+    v.description('Of the OAuth app that the token was given to: another one is refused before it is tried.'),
+  ),
+  fetchSince: v.pipe(v.optional(time), v.description('Reports mail from then on. Without it, from now on.')),
+  dryRun: v.pipe(
+    v.optional(v.boolean(), false),
+    v.description(
       'Checks all that can be known without using the token, which some providers let work once only.',
     ),
+  ),
 })
-export type ImportRequest = z.output<typeof importSchema>
+export type ImportRequest = v.InferOutput<typeof importSchema>
 
-const importedSchema = z.object({
-  state: z
-    .enum(['imported', 'exists', 'importable'])
-    .describe(
+const importedSchema = v.object({
+  state: v.pipe(
+    v.picklist(['imported', 'exists', 'importable']),
+    v.description(
       '`exists`: it was connected already, and was left alone. `importable`: nothing speaks against it.',
     ),
-  channel: channelDocumentSchema.nullable(),
+  ),
+  channel: v.nullable(channelDocumentSchema),
 })
 
 export const grantEndpoints = {
@@ -128,10 +136,12 @@ export const grantEndpoints = {
     summary: 'Ends a channel: the grant is revoked and forgotten, queued messages are cancelled.',
     answer: {
       status: 200,
-      body: channelDocumentSchema.extend({
-        revokedAtProvider: z
-          .boolean()
-          .describe('False where the provider has no revocation: the person removes the app themselves.'),
+      body: v.object({
+        ...channelDocumentSchema.entries,
+        revokedAtProvider: v.pipe(
+          v.boolean(),
+          v.description('False where the provider has no revocation: the person removes the app themselves.'),
+        ),
       }),
     },
     faults: ['channel_not_found'],

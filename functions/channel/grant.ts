@@ -1,26 +1,27 @@
 /** Grants: what a mailbox owner's consent gave us, encrypted, in the Secrets table. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { PostroomError } from './faults.ts'
+import { integer } from './numbers-and-times.ts'
 import type { Seal, SealContext } from './seal.ts'
 import { readItem, type Table } from './table.ts'
 import type { TokenAnswer } from './token-endpoint.ts'
 
-const grantSchema = z.object({
-  accessToken: z.string(),
-  refreshToken: z.string(),
+const grantSchema = v.object({
+  accessToken: v.string(),
+  refreshToken: v.string(),
   /** Epoch milliseconds after which the access token is refused. */
-  expiresAtMs: z.number(),
+  expiresAtMs: v.number(),
   /** Epoch milliseconds from which a refresh is due. */
-  refreshAtMs: z.number(),
-  scope: z.string().nullable(),
-  version: z.int(),
-  leaseOwner: z.string().optional(),
-  leaseUntilMs: z.number().optional(),
-  ttl: z.number().optional(),
+  refreshAtMs: v.number(),
+  scope: v.nullable(v.string()),
+  version: integer,
+  leaseOwner: v.optional(v.string()),
+  leaseUntilMs: v.optional(v.number()),
+  ttl: v.optional(v.number()),
 })
 
-export type StoredGrant = z.infer<typeof grantSchema>
+export type StoredGrant = v.InferOutput<typeof grantSchema>
 
 /** Whose grant it is: binds the ciphertexts. */
 export interface GrantOwner {

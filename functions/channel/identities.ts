@@ -1,6 +1,6 @@
 /** Which channels, of whatever account, stand on the same person at a provider: asked before a grant is revoked for all of them. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channel } from './channels.ts'
 import { derivedId } from './identifiers.ts'
 import { readItem, type Table } from './table.ts'
@@ -12,7 +12,7 @@ const partitionOf = ({ provider, identity }: Owner) => {
   return `IDENTITY#${derivedId('id', provider, ...claims.sort())}`
 }
 
-const entrySchema = z.object({ sk: z.string() })
+const entrySchema = v.object({ sk: v.string() })
 
 export interface Identities {
   add(owner: Owner, channelId: string): Promise<void>

@@ -1,7 +1,8 @@
 /** Checks what enters against a schema, and says of each broken rule which field, which rule, what was found. */
 
-import type { z } from 'zod'
-import { type FaultCode, type FieldFault, PostroomError } from './faults.ts'
+import type * as v from 'valibot'
+import { type FaultCode, PostroomError } from './faults.ts'
+import { check } from './schema-check.ts'
 
 /** Values of these fields are never repeated, not even in part: they hold mail or secrets. */
 const silentFields = new Set(['text', 'html', 'content'])
@@ -17,37 +18,20 @@ const foundLimit = 80
 /**
  * @throws PostroomError with the given code (default `request_invalid`) naming every broken field
  */
-export function parseInput<S extends z.ZodType>(
+export function parseInput<S extends v.GenericSchema>(
   schema: S,
   value: unknown,
   code: FaultCode = 'request_invalid',
-): z.output<S> {
-  // As in table.ts: the code that a first parse would compile is not earned back.
-  const result = schema.safeParse(value, { jitless: true })
+): v.InferOutput<S> {
+  const result = check(schema, value)
   if (result.success) return result.data
-  throw new PostroomError(code, { errors: result.error.issues.flatMap(issue => fieldFaults(issue, value)) })
-}
-
-function fieldFaults(issue: z.core.$ZodIssue, value: unknown): FieldFault[] {
-  if (issue.code === 'unrecognized_keys') {
-    return issue.keys.map(key => ({
-      field: [...issue.path, key].join('.'),
-      rule: 'is not a known field',
-      found: show([...issue.path, key], value),
-    }))
-  }
-  if (issue.code === 'invalid_key') {
-    const field = issue.path.join('.')
-    const found = show(issue.path, value)
-    return issue.issues.map(({ message }) => ({ field, rule: message, found }))
-  }
-  return [
-    {
-      field: issue.path.join('.') || 'body',
-      rule: issue.message,
-      found: show(issue.path, value),
-    },
-  ]
+  throw new PostroomError(code, {
+    errors: result.broken.map(({ path, rule }) => ({
+      field: path.join('.') || 'body',
+      rule,
+      found: show(path, value),
+    })),
+  })
 }
 
 function show(path: readonly PropertyKey[], value: unknown): string {

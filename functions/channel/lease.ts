@@ -1,14 +1,15 @@
 /** One drain of a queue at a time, and no doorbell lost that rings while a drain ends. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from './numbers-and-times.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
-const leaseSchema = z.object({
-  holder: z.string(),
-  untilMs: z.number(),
-  bell: z.int(),
-  epoch: z.int().default(0),
-  note: z.unknown().optional(),
+const leaseSchema = v.object({
+  holder: v.string(),
+  untilMs: v.number(),
+  bell: integer,
+  epoch: v.optional(integer, 0),
+  note: v.optional(v.unknown()),
 })
 
 /** A killed drain blocks its queue no longer than this; a living one renews in time. */

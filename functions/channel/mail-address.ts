@@ -1,7 +1,7 @@
 /** A mail address that every server takes. */
 
 import { domainToASCII } from 'node:url'
-import * as z from 'zod'
+import * as v from 'valibot'
 
 /** RFC 5321 4.5.3.1: 64 octets before the @, 254 in all. No quoted local parts: they have fooled parsers. */
 const addressPattern =
@@ -24,12 +24,14 @@ function withAsciiDomain(address: string): string {
 }
 
 /** Of one mailbox, without a name. */
-export const addressSchema = z
-  .string()
-  .regex(addressPattern, { message: 'must be a mail address such as ada@contoso.example', abort: true })
-  .overwrite(withAsciiDomain)
-  .max(254, { message: 'must be at most 254 characters' })
-  .refine(text => isAscii(localPartOf(text)), {
-    message: 'must have only ASCII before the @: the providers take no other addresses',
-  })
-  .refine(text => isAscii(domainOf(text)), { message: 'must have a domain that the DNS can hold' })
+export const addressSchema = v.pipe(
+  v.string(),
+  v.regex(addressPattern, 'must be a mail address such as ada@contoso.example'),
+  v.transform(withAsciiDomain),
+  v.maxLength(254, 'must be at most 254 characters'),
+  v.check(
+    text => isAscii(localPartOf(text)),
+    'must have only ASCII before the @: the providers take no other addresses',
+  ),
+  v.check(text => isAscii(domainOf(text)), 'must have a domain that the DNS can hold'),
+)

@@ -1,8 +1,9 @@
 /** The message an app hands us, by HTTP or by SQS: its fields and their rules, checked before any library sees them. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { uploadIdPattern } from './attached-files.ts'
 import { addressSchema } from './mail-address.ts'
+import { time } from './numbers-and-times.ts'
 
 /** CR, LF, NUL and the rest of the control characters end headers early. */
 const noControls = /^\P{Cc}*$/u
@@ -13,116 +14,151 @@ const attachmentLimit = 100
 /** Some servers refuse headers that are longer in all than 16 or 32 kB. */
 const headerLimit = 30
 
-const headerText = z
-  .string()
-  .max(headerValueLimit, { message: `must be at most ${headerValueLimit} characters` })
-  .regex(noControls, { message: 'must not hold control characters' })
-
-const address = z.strictObject({
-  address: addressSchema,
-  /** Null is none: an address out of a message of ours can be answered as it is. */
-  name: headerText.nullish().transform(name => name ?? undefined),
-})
-
-const addresses = z
-  .array(address)
-  .max(recipientLimit, { message: `must have at most ${recipientLimit} entries` })
-
-export const attachmentSchema = z.strictObject({
-  filename: headerText.min(1, { message: 'must not be empty' }),
-  contentType: z
-    .string()
-    .regex(/^[\w.+-]+\/[\w.+-]+$/, { message: 'must be a media type such as image/png' }),
-  content: z.base64({ message: 'must be base64' }).optional(),
-  uploadId: z
-    .string()
-    .regex(uploadIdPattern, { message: 'must be an id that POST /v1/uploads gave' })
-    .optional()
-    .describe('In place of `content`: the bytes lie in S3 already.'),
-  contentId: z
-    .string()
-    .regex(/^[\w.+-]{1,100}(@[\w.-]{1,100})?$/, {
-      message: 'must be a name such as logo or logo@contoso.example, without angle brackets',
-    })
-    .optional()
-    .describe(
-      'Shown within `html`, where that says `cid:` and this, and not as a file beside it (RFC 2392).',
-    ),
-})
-
-const attachment = attachmentSchema.refine(
-  ({ content, uploadId }) => (content === undefined) !== (uploadId === undefined),
-  { path: ['content'], message: 'must be given, or uploadId instead' },
+const headerText = v.pipe(
+  v.string(),
+  v.maxLength(headerValueLimit, `must be at most ${headerValueLimit} characters`),
+  v.regex(noControls, 'must not hold control characters'),
 )
 
-const time = z.iso.datetime({ offset: true, message: 'must be an ISO 8601 time with an offset' })
+const address = v.strictObject({
+  address: addressSchema,
+  /** Null is none: an address out of a message of ours can be answered as it is. */
+  name: v.pipe(
+    v.nullish(headerText),
+    v.transform(name => name ?? undefined),
+  ),
+})
+
+const addresses = v.pipe(
+  v.array(address),
+  v.maxLength(recipientLimit, `must have at most ${recipientLimit} entries`),
+)
+
+export const attachmentSchema = v.strictObject({
+  filename: v.pipe(headerText, v.minLength(1, 'must not be empty')),
+  contentType: v.pipe(v.string(), v.regex(/^[\w.+-]+\/[\w.+-]+$/, 'must be a media type such as image/png')),
+  content: v.optional(v.pipe(v.string(), v.base64('must be base64'))),
+  uploadId: v.pipe(
+    v.optional(v.pipe(v.string(), v.regex(uploadIdPattern, 'must be an id that POST /v1/uploads gave'))),
+    v.description('In place of `content`: the bytes lie in S3 already.'),
+  ),
+  contentId: v.pipe(
+    v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^[\w.+-]{1,100}(@[\w.-]{1,100})?$/,
+          'must be a name such as logo or logo@contoso.example, without angle brackets',
+        ),
+      ),
+    ),
+    v.description(
+      'Shown within `html`, where that says `cid:` and this, and not as a file beside it (RFC 2392).',
+    ),
+  ),
+})
+
+const attachment = v.pipe(
+  attachmentSchema,
+  v.forward(
+    v.check(
+      ({ content, uploadId }) => (content === undefined) !== (uploadId === undefined),
+      'must be given, or uploadId instead',
+    ),
+    ['content'],
+  ),
+)
 
 /** Reserved: what Postroom writes itself, and what would change where the mail goes or who it is from. */
 const ownHeader = /^(x-postroom-.*|x-mailer)$/i
 const allowedHeader = /^(x-[\w-]{1,60}|list-[\w-]{1,60})$/i
 
-const headers = z
-  .record(
-    z.string().refine(name => allowedHeader.test(name) && !ownHeader.test(name), {
-      message: 'must begin with X- or List- and not be one of Postroom’s own',
-    }),
+const headers = v.pipe(
+  v.record(
+    v.pipe(
+      v.string(),
+      v.check(
+        name => allowedHeader.test(name) && !ownHeader.test(name),
+        'must begin with X- or List- and not be one of Postroom’s own',
+      ),
+    ),
     headerText,
-  )
-  .refine(given => Object.keys(given).length <= headerLimit, {
-    message: `must have at most ${headerLimit} entries`,
-  })
+  ),
+  v.check(given => Object.keys(given).length <= headerLimit, `must have at most ${headerLimit} entries`),
+)
 
-export const messageDocumentSchema = z
-  .strictObject({
-    to: addresses.default([]),
-    cc: addresses.default([]),
-    bcc: addresses.default([]),
-    replyTo: addresses.default([]),
-    from: address.optional(),
-    subject: headerText.default(''),
-    text: z.string().optional(),
-    html: z.string().optional(),
+/** Of the place of what is broken: nothing of the value itself. */
+const step = (key: string | number): v.IssuePathItem => ({
+  type: 'unknown',
+  origin: 'value',
+  input: undefined,
+  key,
+  value: undefined,
+})
+
+export const messageDocumentSchema = v.pipe(
+  v.strictObject({
+    to: v.optional(addresses, []),
+    cc: v.optional(addresses, []),
+    bcc: v.optional(addresses, []),
+    replyTo: v.optional(addresses, []),
+    from: v.optional(address),
+    subject: v.optional(headerText, ''),
+    text: v.optional(v.string()),
+    html: v.optional(v.string()),
     /** A Postroom message id or a Message-ID. */
-    inReplyTo: headerText.min(1, { message: 'must not be empty' }).optional(),
-    attachments: z
-      .array(attachment)
-      .max(attachmentLimit, { message: `must have at most ${attachmentLimit} entries` })
-      .default([]),
-    headers: headers.default({}),
-    sendAt: time.optional(),
-    expiresAt: time.optional(),
+    inReplyTo: v.optional(v.pipe(headerText, v.minLength(1, 'must not be empty'))),
+    attachments: v.optional(
+      v.pipe(
+        v.array(attachment),
+        v.maxLength(attachmentLimit, `must have at most ${attachmentLimit} entries`),
+      ),
+      [],
+    ),
+    headers: v.optional(headers, {}),
+    sendAt: v.optional(time),
+    expiresAt: v.optional(time),
     /**
      * A program wrote it, no person: RFC 3834 headers keep other programs from answering. `reply` if it answers one
      * mail, as an absence notice does.
      */
-    automatic: z.union([z.boolean(), z.literal('reply')]).default(false),
-    onUncertain: z.enum(['report', 'resend']).default('report'),
-  })
-  .refine(message => message.to.length + message.cc.length + message.bcc.length > 0, {
-    path: ['to'],
-    message: 'must have a recipient in to, cc or bcc',
-  })
-  .refine(message => message.text !== undefined || message.html !== undefined, {
-    path: ['text'],
-    message: 'must be given, or html instead',
-  })
-  .superRefine(({ attachments, html }, context) => {
+    automatic: v.optional(v.union([v.boolean(), v.literal('reply')]), false),
+    onUncertain: v.optional(v.picklist(['report', 'resend']), 'report'),
+  }),
+  v.forward(
+    v.check(
+      message => message.to.length + message.cc.length + message.bcc.length > 0,
+      'must have a recipient in to, cc or bcc',
+    ),
+    ['to'],
+  ),
+  v.forward(
+    v.check(
+      message => message.text !== undefined || message.html !== undefined,
+      'must be given, or html instead',
+    ),
+    ['text'],
+  ),
+  v.rawCheck(({ dataset, addIssue }) => {
+    if (!dataset.typed) return
+    const { attachments, html } = dataset.value
     const seen = new Set<string>()
     for (const [index, { contentId }] of attachments.entries()) {
       if (contentId === undefined) continue
-      const path = ['attachments', index, 'contentId']
       const refuse = (message: string) =>
-        context.addIssue({ code: 'custom', path, input: contentId, message })
+        addIssue({ message, path: [step('attachments'), step(index), step('contentId')] })
       if (html === undefined) refuse('must come with html that shows it')
       else if (seen.has(contentId)) refuse('must be another for each file')
       seen.add(contentId)
     }
-  })
+  }),
+)
 
-export type MessageDocument = z.infer<typeof messageDocumentSchema>
+export type MessageDocument = v.InferOutput<typeof messageDocumentSchema>
 
-export const idempotencyKeySchema = z
-  .string()
-  .min(1, { message: 'must not be empty' })
-  .max(255, { message: 'must be at most 255 characters' })
-  .regex(/^[\x21-\x7e]+$/, { message: 'must be visible ASCII' })
+export const idempotencyKeySchema = v.pipe(
+  v.string(),
+  v.minLength(1, 'must not be empty'),
+  v.maxLength(255, 'must be at most 255 characters'),
+  v.regex(/^[\x21-\x7e]+$/, 'must be visible ASCII'),
+)

@@ -1,13 +1,15 @@
 /** Messages of both directions: the row in the Main table, and its content beside it in S3. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import type { MailStore } from './mail-store.ts'
+import { integer } from './numbers-and-times.ts'
+import { parse } from './schema-check.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
-const addressSchema = z.object({ address: z.string(), name: z.string().nullable() })
-export type Address = z.infer<typeof addressSchema>
+const addressSchema = v.object({ address: v.string(), name: v.nullable(v.string()) })
+export type Address = v.InferOutput<typeof addressSchema>
 
 const outboundStates = [
   'queued',
@@ -25,132 +27,132 @@ const outboundStates = [
 /** Nothing more will happen to a message in one of these by itself. */
 export const finalStates: readonly string[] = ['sent', 'failed', 'cancelled', 'expired', 'uncertain']
 
-const faultSchema = z.object({
-  code: z.string(),
-  actor: z.string(),
-  summary: z.string(),
-  evidence: z.string().nullable(),
+const faultSchema = v.object({
+  code: v.string(),
+  actor: v.string(),
+  summary: v.string(),
+  evidence: v.nullable(v.string()),
 })
 
 /** What a report said about one recipient of a mail of ours (functions/fetch/bounces.ts checks whose it is). */
-const bounceSchema = z.object({
+const bounceSchema = v.object({
   /** `complaint`: the recipient, or their provider, called it spam. */
-  kind: z.enum(['bounce', 'complaint']),
+  kind: v.picklist(['bounce', 'complaint']),
   /** null where the report names nobody, and the mail went to several. */
-  recipient: z.string().nullable(),
+  recipient: v.nullable(v.string()),
   /** RFC 3463, such as 5.1.1. */
-  status: z.string().nullable(),
-  isPermanent: z.boolean(),
-  diagnostic: z.string().nullable(),
+  status: v.nullable(v.string()),
+  isPermanent: v.boolean(),
+  diagnostic: v.nullable(v.string()),
   /** The received message that says so. */
-  reportId: z.string(),
-  reportedAt: z.string(),
+  reportId: v.string(),
+  reportedAt: v.string(),
 })
-export type Bounce = z.infer<typeof bounceSchema>
+export type Bounce = v.InferOutput<typeof bounceSchema>
 
 const shared = {
-  id: z.string(),
-  accountId: z.string(),
-  channelId: z.string(),
-  messageId: z.string(),
-  threadId: z.string(),
-  from: z.array(addressSchema),
-  to: z.array(addressSchema),
-  cc: z.array(addressSchema),
-  replyTo: z.array(addressSchema),
-  subject: z.string(),
-  inReplyTo: z.string().nullable(),
-  references: z.array(z.string()),
-  sizeBytes: z.int(),
-  rawKey: z.string(),
-  contentKey: z.string(),
-  fault: faultSchema.nullable(),
+  id: v.string(),
+  accountId: v.string(),
+  channelId: v.string(),
+  messageId: v.string(),
+  threadId: v.string(),
+  from: v.array(addressSchema),
+  to: v.array(addressSchema),
+  cc: v.array(addressSchema),
+  replyTo: v.array(addressSchema),
+  subject: v.string(),
+  inReplyTo: v.nullable(v.string()),
+  references: v.array(v.string()),
+  sizeBytes: integer,
+  rawKey: v.string(),
+  contentKey: v.string(),
+  fault: v.nullable(faultSchema),
 }
 
-const outboundSchema = z.object({
+const outboundSchema = v.object({
   ...shared,
-  direction: z.literal('outbound'),
-  state: z.enum(outboundStates),
-  bcc: z.array(addressSchema),
-  acceptedAt: z.string(),
-  sendAt: z.string().nullable(),
-  expiresAt: z.string(),
-  onUncertain: z.enum(['report', 'resend']),
+  direction: v.literal('outbound'),
+  state: v.picklist(outboundStates),
+  bcc: v.array(addressSchema),
+  acceptedAt: v.string(),
+  sendAt: v.nullable(v.string()),
+  expiresAt: v.string(),
+  onUncertain: v.picklist(['report', 'resend']),
   /** Hash of the document as the app sent it: the same key with another document is a conflict. */
-  documentHash: z.string(),
+  documentHash: v.string(),
   /** How often a server was asked to take it, and the mail itself was the reason if it did not. */
-  attempt: z.int(),
+  attempt: integer,
   /** Of the drain that wrote last: one that lost its lease has a lower number, and writes no more. */
-  epoch: z.int().default(0),
+  epoch: v.optional(integer, 0),
   /**
    * When the Sent folder is looked into for it, and how often that was done: to learn what became of an
    * uncertain message, or to put a copy of a sent one there. Null where there is nothing to look for.
    */
-  sentLook: z.object({ tries: z.int(), at: z.string() }).nullable().default(null),
-  nextAttemptAt: z.string().nullable(),
+  sentLook: v.optional(v.nullable(v.object({ tries: integer, at: v.string() })), null),
+  nextAttemptAt: v.nullable(v.string()),
   /** After which restore of the tables it was looked for in Sent, so that it may leave. */
-  soughtAfter: z.string().optional(),
-  sentAt: z.string().nullable(),
+  soughtAfter: v.optional(v.string()),
+  sentAt: v.nullable(v.string()),
   /** The Message-ID the provider says it gave the mail, where it says so. */
-  providerMessageId: z.string().nullable(),
-  rejectedRecipients: z.array(z.object({ address: z.string(), response: z.string() })),
+  providerMessageId: v.nullable(v.string()),
+  rejectedRecipients: v.array(v.object({ address: v.string(), response: v.string() })),
   /** Where its copy was seen last, in a folder that is read (channel's `folders`) beside INBOX. */
-  filed: z.object({ folder: z.string(), uidValidity: z.string(), uid: z.int() }).optional(),
-  bounces: z.array(bounceSchema).optional(),
+  filed: v.optional(v.object({ folder: v.string(), uidValidity: v.string(), uid: integer })),
+  bounces: v.optional(v.array(bounceSchema)),
   /** Grows with `bounces`: of two reports that come together, neither overwrites the other. */
-  bounceCount: z.int().optional(),
+  bounceCount: v.optional(integer),
 })
 
-const inboundSchema = z.object({
+const inboundSchema = v.object({
   ...shared,
-  direction: z.literal('inbound'),
-  state: z.literal('received'),
-  receivedAt: z.string(),
+  direction: v.literal('inbound'),
+  state: v.literal('received'),
+  receivedAt: v.string(),
   /** The Date header, as the sender's clock had it. */
-  date: z.string().nullable(),
-  folder: z.string(),
-  uid: z.int(),
-  uidValidity: z.string(),
+  date: v.nullable(v.string()),
+  folder: v.string(),
+  uid: integer,
+  uidValidity: v.string(),
   /** Why no program should answer it, and which header says so; null: a person seems to have written it. */
-  automatic: z.object({ kind: z.string(), evidence: z.string() }).nullable().default(null),
-  listId: z.string().nullable().default(null),
+  automatic: v.optional(v.nullable(v.object({ kind: v.string(), evidence: v.string() })), null),
+  listId: v.optional(v.nullable(v.string()), null),
   /** It comes from this very mailbox: a copy to oneself, or a mail of ours that came back. */
-  isFromSelf: z.boolean().default(false),
+  isFromSelf: v.optional(v.boolean(), false),
   /** What it reports about a mail. `about` is our message, if it is one of this channel. */
-  report: z.object({ kind: z.string(), about: z.string().nullable() }).nullable().default(null),
+  report: v.optional(v.nullable(v.object({ kind: v.string(), about: v.nullable(v.string()) })), null),
 })
 
-const messageSchema = z.discriminatedUnion('direction', [outboundSchema, inboundSchema])
+const messageSchema = v.variant('direction', [outboundSchema, inboundSchema])
 
-export type OutboundMessage = z.infer<typeof outboundSchema>
-export type InboundMessage = z.infer<typeof inboundSchema>
+export type OutboundMessage = v.InferOutput<typeof outboundSchema>
+export type InboundMessage = v.InferOutput<typeof inboundSchema>
 export type Message = OutboundMessage | InboundMessage
 
 /** What is too large for a row that changes often. */
-const contentSchema = z.object({
-  text: z.string().nullable(),
-  html: z.string().nullable(),
+const contentSchema = v.object({
+  text: v.nullable(v.string()),
+  html: v.nullable(v.string()),
   /** HTML a page may show; null where there is none, or where it could not be made safe. */
-  htmlSanitized: z.string().nullable().default(null),
+  htmlSanitized: v.optional(v.nullable(v.string()), null),
   /** What the sender wrote in this mail, apart from what was quoted and signed. */
-  reply: z.string().nullable().default(null),
-  quoted: z.string().nullable().default(null),
-  signature: z.string().nullable().default(null),
-  attachments: z.array(
-    z.object({
-      filename: z.string(),
-      contentType: z.string(),
-      sizeBytes: z.int(),
-      contentId: z.string().nullable(),
+  reply: v.optional(v.nullable(v.string()), null),
+  quoted: v.optional(v.nullable(v.string()), null),
+  signature: v.optional(v.nullable(v.string()), null),
+  attachments: v.array(
+    v.object({
+      filename: v.string(),
+      contentType: v.string(),
+      sizeBytes: integer,
+      contentId: v.nullable(v.string()),
       /** `inline`: shown within the text, as a picture is. */
-      disposition: z.enum(['inline', 'attachment']).default('attachment'),
-      key: z.string(),
+      disposition: v.optional(v.picklist(['inline', 'attachment']), 'attachment'),
+      key: v.string(),
     }),
   ),
 })
 
-export type MessageContent = z.infer<typeof contentSchema>
-const noContent = contentSchema.parse({ text: null, html: null, attachments: [] })
+export type MessageContent = v.InferOutput<typeof contentSchema>
+const noContent = parse(contentSchema, { text: null, html: null, attachments: [] })
 
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
 const idLengthLimit = 128
@@ -178,7 +180,7 @@ export interface Messages {
     after: string | undefined
     limit: number
   }): Promise<PageOf<Message>>
-  writeContent(contentKey: string, content: z.input<typeof contentSchema>): Promise<void>
+  writeContent(contentKey: string, content: v.InferInput<typeof contentSchema>): Promise<void>
   readContent(contentKey: string): Promise<MessageContent>
 }
 
@@ -234,41 +236,47 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
 
     async readContent(contentKey) {
       const bytes = await mail.read(contentKey)
-      return bytes ? contentSchema.parse(JSON.parse(Buffer.from(bytes).toString('utf8'))) : noContent
+      return bytes ? parse(contentSchema, JSON.parse(Buffer.from(bytes).toString('utf8'))) : noContent
     },
   }
 }
 
 /** Where the answer has no room for all of a message. */
 const shortened = {
-  truncated: z.array(z.string()).default([]).describe('Fields that are shorter here than in the message.'),
-  attachmentCount: z.int().optional().describe('How many there are, where not all are listed.'),
+  truncated: v.pipe(
+    v.optional(v.array(v.string()), []),
+    v.description('Fields that are shorter here than in the message.'),
+  ),
+  attachmentCount: v.pipe(
+    v.optional(integer),
+    v.description('How many there are, where not all are listed.'),
+  ),
 }
 
 const shownContent = {
   ...shortened,
-  text: z.string().nullable(),
-  html: z.string().nullable().describe('As the sender wrote it: hostile until sanitized.'),
-  attachments: z.array(
-    contentSchema.shape.attachments.element.omit({ key: true }).extend({ index: z.int().min(0) }),
+  text: v.nullable(v.string()),
+  html: v.pipe(v.nullable(v.string()), v.description('As the sender wrote it: hostile until sanitized.')),
+  attachments: v.array(
+    v.object({
+      ...v.omit(contentSchema.entries.attachments.item, ['key']).entries,
+      index: v.pipe(integer, v.minValue(0)),
+    }),
   ),
 }
 
 /** What an app sees. Storage keys and bookkeeping stay inside. */
 export const messageDocumentSchemas = {
-  outbound: outboundSchema
-    .omit({
-      rawKey: true,
-      contentKey: true,
-      documentHash: true,
-      epoch: true,
-      sentLook: true,
-      bounceCount: true,
-    })
-    .extend({ ...shownContent, bounces: z.array(bounceSchema).default([]) }),
-  inbound: inboundSchema.omit({ rawKey: true, contentKey: true }).extend({
+  outbound: v.object({
+    ...v.omit(outboundSchema, ['rawKey', 'contentKey', 'documentHash', 'epoch', 'sentLook', 'bounceCount'])
+      .entries,
     ...shownContent,
-    ...contentSchema.pick({ htmlSanitized: true, reply: true, quoted: true, signature: true }).shape,
+    bounces: v.optional(v.array(bounceSchema), []),
+  }),
+  inbound: v.object({
+    ...v.omit(inboundSchema, ['rawKey', 'contentKey']).entries,
+    ...shownContent,
+    ...v.pick(contentSchema, ['htmlSanitized', 'reply', 'quoted', 'signature']).entries,
   }),
 }
 
@@ -276,6 +284,6 @@ export function presentMessage(message: Message, content: MessageContent) {
   const attachments = content.attachments.map((attachment, index) => ({ ...attachment, index }))
   const shown = { ...message, ...content, attachments }
   return shown.direction === 'outbound'
-    ? messageDocumentSchemas.outbound.parse(shown)
-    : messageDocumentSchemas.inbound.parse(shown)
+    ? parse(messageDocumentSchemas.outbound, shown)
+    : parse(messageDocumentSchemas.inbound, shown)
 }

@@ -1,6 +1,6 @@
 /** The outbox: per channel an ordered list of what is still to be done. The message row is the truth, a row here points to it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { mixEvenly, shardOf } from './identifiers.ts'
 import type { OutboundMessage } from './messages.ts'
 import { type Key, readItem, type Table } from './table.ts'
@@ -9,12 +9,12 @@ import { type Key, readItem, type Table } from './table.ts'
 const dueShards = 8
 const duePartition = (shard: number) => `DUE#OUTBOX#${shard}`
 
-const rowSchema = z.object({
-  pk: z.string(),
-  sk: z.string(),
-  id: z.string(),
-  dueAt: z.string(),
-  waitsForChannel: z.boolean().default(false),
+const rowSchema = v.object({
+  pk: v.string(),
+  sk: v.string(),
+  id: v.string(),
+  dueAt: v.string(),
+  waitsForChannel: v.optional(v.boolean(), false),
 })
 
 export interface OutboxRow {

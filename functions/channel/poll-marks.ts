@@ -3,7 +3,7 @@
  * poll leaves no trace of its own. One write in five minutes by each process that polls, whatever it polls.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { type Events, operatorAccount } from './events.ts'
 import { readItem, type Table } from './table.ts'
 
@@ -15,12 +15,12 @@ export const pollGraceMs = 30 * 60_000
 const partition = 'POLL_MARKS'
 const markKey = (provider: string) => ({ pk: partition, sk: provider })
 
-const markSchema = z.object({
-  sk: z.string(),
+const markSchema = v.object({
+  sk: v.string(),
   /** When the last batch was through; absent before the first. */
-  polledAtMs: z.number().default(0),
+  polledAtMs: v.optional(v.number(), 0),
   /** When `schedule` came (back) to work: polls are waited for from then on. */
-  awaitedFromMs: z.number().default(0),
+  awaitedFromMs: v.optional(v.number(), 0),
 })
 
 interface Wait {

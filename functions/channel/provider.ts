@@ -1,9 +1,10 @@
 /** What is special about a mail provider stands in its entry here, and nowhere else. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { builtInProviders } from './built-in-providers.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
+import { integer } from './numbers-and-times.ts'
 
 /** Plain http is for a sandbox on this machine; anything else must be https. */
 function isSafeUrl(text: string): boolean {
@@ -17,74 +18,76 @@ function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d{1,3}){3}$/.test(hostname)
 }
 
-const endpoint = () =>
-  z.string().refine(isSafeUrl, { message: 'must be an https URL (http only on loopback)' })
+const endpoint = () => v.pipe(v.string(), v.check(isSafeUrl, 'must be an https URL (http only on loopback)'))
 
 const mailServer = () =>
-  z.strictObject({
-    host: z.string().min(1),
-    port: z.int().min(1).max(65535),
+  v.strictObject({
+    host: v.pipe(v.string(), v.minLength(1)),
+    port: v.pipe(integer, v.minValue(1), v.maxValue(65535)),
     /** `tls` from the first byte, or `starttls`, which must succeed. Never without. */
-    security: z.enum(['tls', 'starttls']),
+    security: v.picklist(['tls', 'starttls']),
   })
 
 /** Made where an entry is overridden, which most deployments never do: its many parts would cost every cold start. */
 const providerSchema = () =>
-  z.strictObject({
-    displayName: z.string().min(1),
+  v.strictObject({
+    displayName: v.pipe(v.string(), v.minLength(1)),
     /** `iss` of the id_token; `{tid}` stands for the token's own tenant. */
     issuer: endpoint(),
     /** Other spellings of `issuer` the provider is known to use. */
-    issuerAliases: z.array(z.string()).optional(),
+    issuerAliases: v.optional(v.array(v.string())),
     authorizationEndpoint: endpoint(),
     tokenEndpoint: endpoint(),
     jwksUri: endpoint(),
-    revocationEndpoint: endpoint().nullable(),
+    revocationEndpoint: v.nullable(endpoint()),
     /** Where an administrator accepts for a whole organization; null where there is no such thing. */
-    adminConsentEndpoint: endpoint().nullable().optional(),
-    scopes: z.array(z.string().min(1)).min(1),
+    adminConsentEndpoint: v.optional(v.nullable(endpoint())),
+    scopes: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1)),
     /** The end of the granted scope's name that opens each protocol. */
-    mailScopes: z.strictObject({ imap: z.string().min(1), smtp: z.string().min(1) }),
-    authorizationParameters: z.record(z.string(), z.string()),
+    mailScopes: v.strictObject({
+      imap: v.pipe(v.string(), v.minLength(1)),
+      smtp: v.pipe(v.string(), v.minLength(1)),
+    }),
+    authorizationParameters: v.record(v.string(), v.string()),
     /** Claims that together name the account for ever, and are its key. Never `email`. */
-    identity: z
-      .array(z.string().min(1))
-      .min(1)
-      .refine(claims => !claims.includes('email'), {
-        message: 'must not hold email: it is no proof of identity',
-      }),
+    identity: v.pipe(
+      v.array(v.pipe(v.string(), v.minLength(1))),
+      v.minLength(1),
+      v.check(claims => !claims.includes('email'), 'must not hold email: it is no proof of identity'),
+    ),
     /** Tenants (`tid`, or the domain of the login) that are no organization, since each account is a person's own. */
-    personalTenants: z.array(z.string().min(1)).optional(),
+    personalTenants: v.optional(v.array(v.pipe(v.string(), v.minLength(1)))),
     /** How long a grant lives while the OAuth app is not published, where the provider ends it then. */
-    grantDaysInTesting: z.int().min(1).optional(),
+    grantDaysInTesting: v.optional(v.pipe(integer, v.minValue(1))),
     /** Claims that may hold the XOAUTH2 user name, best first. */
-    loginClaims: z.array(z.string().min(1)).min(1),
+    loginClaims: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1)),
     imap: mailServer(),
     smtp: mailServer(),
     /** Whether the provider puts what is sent by SMTP into Sent by itself. */
-    savesSentCopies: z.boolean(),
-    limits: z.strictObject({
-      smtpConnections: z.int().min(1),
-      messagesPerMinute: z.int().min(1),
-      messageBytes: z.int().min(1024),
+    savesSentCopies: v.boolean(),
+    limits: v.strictObject({
+      smtpConnections: v.pipe(integer, v.minValue(1)),
+      messagesPerMinute: v.pipe(integer, v.minValue(1)),
+      messageBytes: v.pipe(integer, v.minValue(1024)),
     }),
   })
 
-export type ProviderEntry = z.infer<ReturnType<typeof providerSchema>>
-export type MailServer = z.infer<ReturnType<typeof mailServer>>
+export type ProviderEntry = v.InferOutput<ReturnType<typeof providerSchema>>
+export type MailServer = v.InferOutput<ReturnType<typeof mailServer>>
 export type Providers = Record<string, ProviderEntry>
 
-export const providerId = z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, {
-  message: 'must be lower-case letters, digits and dashes',
-})
+export const providerId = v.pipe(
+  v.string(),
+  v.regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be lower-case letters, digits and dashes'),
+)
 
 /**
  * Format of POSTROOM_PROVIDERS: an entry that replaces a built-in one inherits what it leaves out. A new one
  * may `extends` another, so that a second OAuth app or a cloud of its own needs only what differs.
  */
-export const providerOverridesSchema = z.record(
+export const providerOverridesSchema = v.record(
   providerId,
-  z.lazy(() => providerSchema().partial().extend({ extends: providerId.optional() })),
+  v.lazy(() => v.strictObject({ ...v.partial(providerSchema()).entries, extends: v.optional(providerId) })),
 )
 
 /**
@@ -101,7 +104,7 @@ export function mergeProviders(overrides: unknown): Providers {
       })
     }
     const whole = { [id]: { ...merged[parent], ...entry } }
-    Object.assign(merged, parseInput(z.record(providerId, providerSchema()), whole, 'configuration_invalid'))
+    Object.assign(merged, parseInput(v.record(providerId, providerSchema()), whole, 'configuration_invalid'))
   }
   return merged
 }

@@ -1,55 +1,60 @@
 /** What goes through the queues, as whoever takes it out checks it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from './numbers-and-times.ts'
 
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
-export const doorbellSchema = z.strictObject({ channelId: z.string().min(1) })
+export const doorbellSchema = v.strictObject({ channelId: v.pipe(v.string(), v.minLength(1)) })
 
 /** The owner of a broken mailbox is to be written to, from `channelId`. It carries no link: that is made last. */
-export const ownerNoticeSchema = z.strictObject({
-  channelId: z.string().min(1),
-  ownerNotice: z.strictObject({
+export const ownerNoticeSchema = v.strictObject({
+  channelId: v.pipe(v.string(), v.minLength(1)),
+  ownerNotice: v.strictObject({
     /** The broken one. */
-    channelId: z.string().min(1),
+    channelId: v.pipe(v.string(), v.minLength(1)),
     /** When it broke: names the episode. */
-    since: z.string(),
+    since: v.string(),
     /** 0 for the prompt itself. */
-    reminder: z.int(),
+    reminder: integer,
   }),
 })
 
-export type OwnerNotice = z.infer<typeof ownerNoticeSchema>
+export type OwnerNotice = v.InferOutput<typeof ownerNoticeSchema>
 
-export const pollBatchSchema = z.strictObject({
-  channelIds: z.array(z.string().min(1)).min(1),
+export const pollBatchSchema = v.strictObject({
+  channelIds: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1)),
   /** Somebody asked and waits: an idle poll then leaves a trace, which it does not otherwise. */
-  isRequested: z.boolean().optional(),
+  isRequested: v.optional(v.boolean()),
   /** The slot's interval of each, in the same order. */
-  intervals: z.array(z.int().positive()).optional(),
+  intervals: v.optional(v.array(v.pipe(integer, v.gtValue(0)))),
   /** When its turn was, in epoch milliseconds. */
-  dueAtMs: z.int().optional(),
+  dueAtMs: v.optional(integer),
 })
 
 /** Rings for one webhook's deliveries. */
-export const webhookDoorbellSchema = z.strictObject({ webhookId: z.string().min(1) })
+export const webhookDoorbellSchema = v.strictObject({ webhookId: v.pipe(v.string(), v.minLength(1)) })
 
 /** Work on secrets that a function without access to them has found. */
-export const forgetSchema = z.strictObject({
-  forget: z.strictObject({
-    grantId: z.string(),
-    accountId: z.string(),
-    channelId: z.string(),
-    provider: z.string(),
-    identity: z.record(z.string(), z.string()),
-    revoke: z.boolean(),
+export const forgetSchema = v.strictObject({
+  forget: v.strictObject({
+    grantId: v.string(),
+    accountId: v.string(),
+    channelId: v.string(),
+    provider: v.string(),
+    identity: v.record(v.string(), v.string()),
+    revoke: v.boolean(),
   }),
 })
 
 /** A stored mail that somebody wants parsed once more. */
-export const reparseSchema = z.strictObject({ reparse: z.strictObject({ messageId: z.string().min(1) }) })
+export const reparseSchema = v.strictObject({
+  reparse: v.strictObject({ messageId: v.pipe(v.string(), v.minLength(1)) }),
+})
 
 /** Grants that may have gone unused for long: each is refreshed before the provider ends it. */
-export const keepAliveSchema = z.strictObject({ keepAlive: z.array(z.string().min(1)).min(1) })
+export const keepAliveSchema = v.strictObject({
+  keepAlive: v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1)),
+})
 
 /** Once a day: do the OAuth apps' secrets end soon? */
-export const checkAppsSchema = z.strictObject({ checkApps: z.literal(true) })
+export const checkAppsSchema = v.strictObject({ checkApps: v.literal(true) })

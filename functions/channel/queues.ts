@@ -1,6 +1,6 @@
 /** The queues: doorbells for `send`, batches of mailboxes for `fetch`, work on secrets. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { forgetSchema, OwnerNotice } from './queue-bodies.ts'
 
 export interface PollBatch {
@@ -14,7 +14,7 @@ export interface PollBatch {
 
 export interface Queues {
   reparse(messageId: string): Promise<void>
-  forget(grant: z.infer<typeof forgetSchema>['forget']): Promise<void>
+  forget(grant: v.InferOutput<typeof forgetSchema>['forget']): Promise<void>
   keepAlive(channelIds: string[]): Promise<void>
   checkApps(): Promise<void>
   ring(channelId: string): Promise<void>
@@ -27,7 +27,7 @@ export interface Queues {
   pollNow(channel: { id: string; provider: string }): Promise<void>
 }
 
-export const pollQueueUrlsSchema = z.record(z.string(), z.string().min(1))
+export const pollQueueUrlsSchema = v.record(v.string(), v.pipe(v.string(), v.minLength(1)))
 
 /** Where what nobody can make anything of waits for a person. */
 export interface DeadLetters {

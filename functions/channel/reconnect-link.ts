@@ -8,7 +8,7 @@
  * the channel works again. It shows the mailbox's address. We keep its hash, which DynamoDB forgets after the week.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channel, Channels } from './channels.ts'
 import { PostroomError } from './faults.ts'
 import { hashSecret, randomSecret } from './identifiers.ts'
@@ -16,10 +16,10 @@ import { readItem, type Table } from './table.ts'
 
 const lifeMs = 7 * 24 * 3600_000
 
-const linkSchema = z.object({
+const linkSchema = v.object({
   /** The grant it is to replace: once another consent has, the link is used up. */
-  grantId: z.string(),
-  expiresAtMs: z.number(),
+  grantId: v.string(),
+  expiresAtMs: v.number(),
 })
 
 /** An item of its own: of prompts that are told at the same moment, none can lose another's link. */

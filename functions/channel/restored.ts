@@ -5,17 +5,18 @@
  * same again. What came in needs no mode: it is read anew from the older cursor, under the same ids.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { OutboundMessage } from './messages.ts'
+import { time } from './numbers-and-times.ts'
 
-export const restoredSchema = z.strictObject({
+export const restoredSchema = v.strictObject({
   /** When the tables were put back; tells this restore from another. */
-  at: z.iso.datetime({ error: 'must be a time in UTC, such as 2026-11-26T12:00:00Z' }),
+  at: v.pipe(time, v.endsWith('Z', 'must be a time in UTC, such as 2026-11-26T12:00:00Z')),
   /** What was accepted before and is not found in Sent: `resume` sends it, `resync` leaves that to its app. */
-  mode: z.enum(['resume', 'resync'], { error: 'must be resume or resync' }),
+  mode: v.picklist(['resume', 'resync'], 'must be resume or resync'),
 })
 
-export type Restored = z.infer<typeof restoredSchema>
+export type Restored = v.InferOutput<typeof restoredSchema>
 
 export function isToBeSought({ soughtAfter }: OutboundMessage, restored: Restored | null): boolean {
   return restored !== null && soughtAfter !== restored.at

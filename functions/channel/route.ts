@@ -1,6 +1,6 @@
 /** A call of the HTTP API as data: what checks a request, finds its code and documents it is one and the same. */
 
-import type { z } from 'zod'
+import type * as v from 'valibot'
 import { type Caller, type Viewable, viewOf } from './caller.ts'
 import { type FaultCode, PostroomError } from './faults.ts'
 import { bodyText, type HttpAnswer, type HttpRequest } from './http.ts'
@@ -13,10 +13,10 @@ export interface Endpoint {
   /** Name of the call in the OpenAPI document: what generated clients call their functions. */
   operationId: string
   summary: string
-  query?: z.ZodObject
+  query?: v.GenericSchema
   /** Headers that belong to the call, lower case. Checked by whoever reads them. */
-  headers?: z.ZodObject
-  body?: z.ZodType
+  headers?: v.GenericSchema
+  body?: v.GenericSchema
   /** An absent body then counts as `{}`. */
   bodyIsOptional?: boolean
   /** The handler checks the body itself, because the same document also comes another way. */
@@ -28,18 +28,18 @@ export interface Endpoint {
 
 /** A JSON document, or bytes of this media type: those that are too many for Lambda come from S3, by a redirect. */
 type Answer =
-  | { status: 200 | 201 | 202; body: z.ZodType }
+  | { status: 200 | 201 | 202; body: v.GenericSchema }
   | { status: 200; bytes: 'message/rfc822' | 'application/octet-stream' }
 
 export interface Call<Services, E extends Endpoint = Endpoint> {
   request: HttpRequest
   /** The values of the path's `{names}`. */
   parameters: Record<string, string>
-  query: E['query'] extends z.ZodType ? z.output<E['query']> : undefined
+  query: E['query'] extends v.GenericSchema ? v.InferOutput<E['query']> : undefined
   body: E['bodyIsUnchecked'] extends true
     ? unknown
-    : E['body'] extends z.ZodType
-      ? z.output<E['body']>
+    : E['body'] extends v.GenericSchema
+      ? v.InferOutput<E['body']>
       : undefined
   caller: Caller
   /** As far as the caller may see: what is another account's is not there. */

@@ -2,7 +2,7 @@
 
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { DecryptCommand, GenerateDataKeyCommand, KMSClient } from '@aws-sdk/client-kms'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { PostroomError } from './faults.ts'
 import { readItem, type Table } from './table.ts'
 
@@ -29,7 +29,7 @@ const ivBytes = 12
 const tagBytes = 16
 const version = 'v1'
 
-const wrappedKeySchema = z.object({ wrapped: z.instanceof(Uint8Array) })
+const wrappedKeySchema = v.object({ wrapped: v.instance(Uint8Array) })
 
 export interface SealServices {
   kms?: KMSClient

@@ -14,6 +14,7 @@ import { messageDocumentSchema } from './message-document.ts'
 import { composeMime } from './mime.ts'
 import type { Probe } from './probe.ts'
 import type { ProviderEntry } from './provider.ts'
+import { parse } from './schema-check.ts'
 import { openSmtp } from './smtp.ts'
 
 export interface SendAsRequest {
@@ -67,7 +68,7 @@ async function sendToItself(
     messageId,
     date: now,
     from: { address: email, name: null },
-    document: messageDocumentSchema.parse({
+    document: parse(messageDocumentSchema, {
       to: [{ address: email }],
       subject: 'Postroom: proof that replies can be sent',
       text: 'This mail proves that replies can be sent as this mailbox. It is removed by itself and can be deleted.',

@@ -1,7 +1,7 @@
 /** The only file that writes to SQS. */
 
 import { SendMessageBatchCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import type * as z from 'zod'
+import type * as v from 'valibot'
 import type {
   checkAppsSchema,
   doorbellSchema,
@@ -39,7 +39,7 @@ export function openQueues(services: QueueServices): Queues {
 
   async function pollCall({ QueueUrl, batches }: { QueueUrl?: string; batches: PollBatch[] }): Promise<void> {
     const Entries = batches.map(({ provider, delaySeconds, ...batch }, index) => {
-      const body: z.infer<typeof pollBatchSchema> = { ...batch, dueAtMs: now() + delaySeconds * 1000 }
+      const body: v.InferOutput<typeof pollBatchSchema> = { ...batch, dueAtMs: now() + delaySeconds * 1000 }
       return { Id: String(index), MessageBody: JSON.stringify(body), DelaySeconds: delaySeconds }
     })
     const { Failed = [] } = await sqs.send(new SendMessageBatchCommand({ QueueUrl, Entries }))
@@ -53,15 +53,16 @@ export function openQueues(services: QueueServices): Queues {
   }
 
   return {
-    forget: grant => tell<z.infer<typeof forgetSchema>>(pollQueueUrl, { forget: grant }),
-    reparse: messageId => tell<z.infer<typeof reparseSchema>>(pollQueueUrl, { reparse: { messageId } }),
-    keepAlive: channelIds => tell<z.infer<typeof keepAliveSchema>>(pollQueueUrl, { keepAlive: channelIds }),
-    checkApps: () => tell<z.infer<typeof checkAppsSchema>>(pollQueueUrl, { checkApps: true }),
+    forget: grant => tell<v.InferOutput<typeof forgetSchema>>(pollQueueUrl, { forget: grant }),
+    reparse: messageId => tell<v.InferOutput<typeof reparseSchema>>(pollQueueUrl, { reparse: { messageId } }),
+    keepAlive: channelIds =>
+      tell<v.InferOutput<typeof keepAliveSchema>>(pollQueueUrl, { keepAlive: channelIds }),
+    checkApps: () => tell<v.InferOutput<typeof checkAppsSchema>>(pollQueueUrl, { checkApps: true }),
     pollNow: ({ id, provider }) =>
-      tell<z.infer<typeof pollBatchSchema>>(queueOf(provider), { channelIds: [id], isRequested: true }),
-    ring: channelId => tell<z.infer<typeof doorbellSchema>>(outboundQueueUrl, { channelId }),
+      tell<v.InferOutput<typeof pollBatchSchema>>(queueOf(provider), { channelIds: [id], isRequested: true }),
+    ring: channelId => tell<v.InferOutput<typeof doorbellSchema>>(outboundQueueUrl, { channelId }),
     noticeOwner: notice => tell<OwnerNotice>(outboundQueueUrl, notice),
-    notify: webhookId => tell<z.infer<typeof webhookDoorbellSchema>>(notifyQueueUrl, { webhookId }),
+    notify: webhookId => tell<v.InferOutput<typeof webhookDoorbellSchema>>(notifyQueueUrl, { webhookId }),
 
     async poll(batches) {
       const byQueue = Map.groupBy(batches, ({ provider }) => queueOf(provider))

@@ -11,9 +11,10 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
-import type { z } from 'zod'
+import type * as v from 'valibot'
 import { type Change, type Condition, expressions } from './expressions.ts'
 import { PostroomError } from './faults.ts'
+import { check } from './schema-check.ts'
 import { indexNames, keyNames } from './table-names.ts'
 
 export interface Key {
@@ -200,7 +201,11 @@ type Upgrade = (item: Item) => Item
  * one more upgrade. Items without a `schemaVersion` are of version 1.
  * @throws PostroomError `stored_item_invalid` naming item and fields, never their values; also for an item of a newer release
  */
-export function readItem<S extends z.ZodType>(schema: S, item: Item, upgrades: Upgrade[] = []): z.output<S> {
+export function readItem<S extends v.GenericSchema>(
+  schema: S,
+  item: Item,
+  upgrades: Upgrade[] = [],
+): v.InferOutput<S> {
   const version = Number(item.schemaVersion ?? 1)
   const newest = upgrades.length + 1
   if (version > newest) {
@@ -211,15 +216,10 @@ export function readItem<S extends z.ZodType>(schema: S, item: Item, upgrades: U
     })
   }
   const upgraded = upgrades.slice(version - 1).reduce((older, upgrade) => upgrade(older), item)
-  // A schema's first parse would else compile code for it, milliseconds that a short life does not earn back.
-  const result = schema.safeParse(upgraded, { jitless: true })
+  const result = check(schema, upgraded)
   if (result.success) return result.data
   throw new PostroomError('stored_item_invalid', {
     evidence: `${item.pk} ${item.sk}`,
-    errors: result.error.issues.map(issue => ({
-      field: issue.path.join('.'),
-      rule: issue.message,
-      found: '(not shown)',
-    })),
+    errors: result.broken.map(({ path, rule }) => ({ field: path.join('.'), rule, found: '(not shown)' })),
   })
 }

@@ -7,10 +7,11 @@
  * for the first few only. Whatever is repeated after a crash finds itself in it.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channel } from './channels.ts'
 import type { Events } from './events.ts'
 import { type FaultCode, faults } from './faults.ts'
+import { integer } from './numbers-and-times.ts'
 import type { Providers } from './provider.ts'
 import { readItem, type Table } from './table.ts'
 
@@ -23,20 +24,20 @@ const retentionSeconds = 7 * 24 * 3600
 /** Of several writers at once, one wins; the others look again this often. */
 const tries = 10
 
-const waveSchema = z.object({
+const waveSchema = v.object({
   /** When the first channel was struck. */
-  since: z.string(),
+  since: v.string(),
   /** When there were enough of them. */
-  waveAt: z.string().nullable(),
+  waveAt: v.nullable(v.string()),
   /** When as many work again. */
-  overAt: z.string().nullable(),
+  overAt: v.nullable(v.string()),
   /** The first ones struck, and the first ones cured. */
-  struck: z.array(z.string()),
-  cured: z.array(z.string()),
-  revision: z.int(),
+  struck: v.array(v.string()),
+  cured: v.array(v.string()),
+  revision: integer,
 })
 
-type Wave = z.infer<typeof waveSchema>
+type Wave = v.InferOutput<typeof waveSchema>
 
 interface Scope {
   accountId: string

@@ -1,20 +1,20 @@
 /** Threads: which conversation a mail belongs to, found by the Message-IDs it refers to, else by the provider's own mark. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { derivedId } from './identifiers.ts'
 import { readItem, type Table } from './table.ts'
 
 /** Of a long References chain, the nearest ancestors decide; older ones lead to the same thread anyway. */
 const lookUpLimit = 20
 
-const entrySchema = z.object({
-  threadId: z.string(),
-  id: z.string(),
-  messageId: z.string(),
-  references: z.array(z.string()),
+const entrySchema = v.object({
+  threadId: v.string(),
+  id: v.string(),
+  messageId: v.string(),
+  references: v.array(v.string()),
 })
 
-export type ThreadEntry = z.infer<typeof entrySchema>
+export type ThreadEntry = v.InferOutput<typeof entrySchema>
 
 const entryKey = (channelId: string, messageId: string) => ({
   pk: `CHANNEL#${channelId}`,

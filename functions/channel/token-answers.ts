@@ -1,15 +1,16 @@
 /** What a token endpoint's refusal means. The OAuth `error` decides; a provider's own number only refines it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { type AnswerRow, faultIn } from './answer-row.ts'
 import { type FaultCode, faults } from './faults.ts'
+import { check } from './schema-check.ts'
 
-const refusalSchema = z.object({
-  error: z.string(),
-  error_codes: z.array(z.number()).optional(),
-  suberror: z.string().optional(),
+const refusalSchema = v.object({
+  error: v.string(),
+  error_codes: v.optional(v.array(v.number())),
+  suberror: v.optional(v.string()),
   /** Google's. */
-  error_subtype: z.string().optional(),
+  error_subtype: v.optional(v.string()),
 })
 
 /** OAuth errors that are about the client itself, whatever it asks for (RFC 6749 5.2; the last two are Google's). */
@@ -101,7 +102,7 @@ export interface TokenRefusal {
  * @param exchanging whether a code was redeemed; then there is no grant yet that could end
  */
 export function tokenRefusal(status: number, body: unknown, exchanging: boolean): TokenRefusal {
-  const parsed = refusalSchema.safeParse(body)
+  const parsed = check(refusalSchema, body)
   const { error, error_codes = [], suberror, error_subtype } = parsed.data ?? { error: null }
   const sub = [suberror, error_subtype].filter(word => word !== undefined)
   const evidence = [

@@ -1,22 +1,24 @@
 /** The only file that calls token endpoints. Answers and errors never reach a log: they hold tokens and names. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { PostroomError } from './faults.ts'
 import { askedWaitMs } from './http.ts'
 import { log } from './log.ts'
+import { numeric } from './numbers-and-times.ts'
 import type { ClientAuthentication, OAuthApp } from './oauth-app.ts'
 import { type ProviderEntry, tenantUrl } from './provider.ts'
+import { check } from './schema-check.ts'
 import { tokenRefusal } from './token-answers.ts'
 
 /** Shorter than the broker's lease, so that a lease outlives every call made under it. */
 export const tokenTimeoutMs = 15_000
 
-const answerSchema = z.object({
-  access_token: z.string().min(1),
-  refresh_token: z.string().min(1).optional(),
-  id_token: z.string().min(1).optional(),
-  expires_in: z.coerce.number().positive(),
-  scope: z.string().optional(),
+const answerSchema = v.object({
+  access_token: v.pipe(v.string(), v.minLength(1)),
+  refresh_token: v.optional(v.pipe(v.string(), v.minLength(1))),
+  id_token: v.optional(v.pipe(v.string(), v.minLength(1))),
+  expires_in: v.pipe(numeric, v.number(), v.finite(), v.gtValue(0)),
+  scope: v.optional(v.string()),
 })
 
 export interface TokenAnswer {
@@ -79,7 +81,7 @@ async function call(request: TokenRequest, form: Record<string, string>): Promis
   const endpoint = tenantUrl(entry.tokenEndpoint, tenantId ?? app.tenant)
   const response = await postAs(app, endpoint, { form, timeoutMs })
   if (!response.ok) throw refusal(response, form.grant_type === 'authorization_code')
-  const answer = answerSchema.safeParse(response.body)
+  const answer = check(answerSchema, response.body)
   if (!answer.success) {
     throw new PostroomError('provider_unreachable', { evidence: 'the token answer has no token' })
   }

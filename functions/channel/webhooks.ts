@@ -1,36 +1,38 @@
 /** Webhooks: URLs of apps outside AWS to which events are posted. What is stored of one, and what an app sees of it. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import { eventTypes } from './events.ts'
 import { PostroomError } from './faults.ts'
+import { integer } from './numbers-and-times.ts'
+import { parse } from './schema-check.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
-const webhookSchema = z.object({
-  id: z.string(),
+const webhookSchema = v.object({
+  id: v.string(),
   /** Null: the operator's, which is told the events of every account. */
-  accountId: z.string().nullable(),
-  url: z.string(),
+  accountId: v.nullable(v.string()),
+  url: v.string(),
   /** Null for all types. */
-  types: z.array(z.string()).nullable(),
+  types: v.nullable(v.array(v.string())),
   /** A paused one is sent nothing until the app makes it active again. */
-  state: z.enum(['active', 'paused']),
+  state: v.picklist(['active', 'paused']),
   /** The versions its deliveries are signed with, newest first; two while a new secret is rolled out. */
-  secrets: z.array(z.object({ version: z.int(), expiresAt: z.string().nullable() })),
-  createdAt: z.string(),
+  secrets: v.array(v.object({ version: integer, expiresAt: v.nullable(v.string()) })),
+  createdAt: v.string(),
   /** Failures in a row, over all events; a success ends the episode. */
-  failures: z.int(),
-  failingSince: z.string().nullable(),
-  lastFailure: z.object({ at: z.string(), evidence: z.string() }).nullable(),
+  failures: integer,
+  failingSince: v.nullable(v.string()),
+  lastFailure: v.nullable(v.object({ at: v.string(), evidence: v.string() })),
   /** While it lies ahead, nothing is sent: whoever does not answer is not hammered. */
-  restsUntil: z.string().nullable(),
+  restsUntil: v.nullable(v.string()),
   /** Deliveries that failed before it are due again. */
-  recoveredAt: z.string().nullable(),
+  recoveredAt: v.nullable(v.string()),
   /** When `schedule` must ring for it. */
-  wakeAt: z.string().nullable(),
+  wakeAt: v.nullable(v.string()),
 })
 
-export type Webhook = z.infer<typeof webhookSchema>
+export type Webhook = v.InferOutput<typeof webhookSchema>
 type WebhookChange = Partial<Omit<Webhook, 'id' | 'accountId' | 'createdAt' | 'wakeAt'>>
 
 /** No id of ours is longer, and DynamoDB takes no key of any length. */
@@ -137,18 +139,23 @@ export function openWebhooks({ main }: { main: Table }): Webhooks {
 /** Where events may be posted: anywhere in public, and on this machine only where it is configured. */
 export type Egress = 'public' | 'loopback'
 
-const typesSchema = z
-  .array(z.enum(eventTypes, { message: 'must be a type of event' }))
-  .min(1, { message: 'must not be empty' })
-  .max(eventTypes.length)
-  .nullable()
-  .describe('The events it is told; null for all.')
+const typesSchema = v.pipe(
+  v.nullable(
+    v.pipe(
+      v.array(v.picklist(eventTypes, 'must be a type of event')),
+      v.minLength(1, 'must not be empty'),
+      v.maxLength(eventTypes.length),
+    ),
+  ),
+  v.description('The events it is told; null for all.'),
+)
 
-const urlSchema = z
-  .string()
-  .max(2_000, { message: 'must be at most 2000 characters' })
-  .refine(isWebUrl, { message: 'must be an https URL without user and password (http only on loopback)' })
-  .describe('Where events are posted. Redirects are not followed.')
+const urlSchema = v.pipe(
+  v.string(),
+  v.maxLength(2_000, 'must be at most 2000 characters'),
+  v.check(isWebUrl, 'must be an https URL without user and password (http only on loopback)'),
+  v.description('Where events are posted. Redirects are not followed.'),
+)
 
 function isWebUrl(text: string): boolean {
   if (!URL.canParse(text)) return false
@@ -159,23 +166,24 @@ function isWebUrl(text: string): boolean {
   )
 }
 
-export const newWebhookSchema = z.strictObject({
-  accountId: accountIdSchema
-    .optional()
-    .describe('Whose events. An operator who leaves it out is told the events of every account.'),
+export const newWebhookSchema = v.strictObject({
+  accountId: v.pipe(
+    v.optional(accountIdSchema),
+    v.description('Whose events. An operator who leaves it out is told the events of every account.'),
+  ),
   url: urlSchema,
-  types: typesSchema.default(null),
+  types: v.optional(typesSchema, null),
 })
 
-export const webhookSettingsSchema = z.strictObject({
-  url: urlSchema.optional(),
-  types: typesSchema.optional(),
-  state: z.enum(['active', 'paused']).optional(),
+export const webhookSettingsSchema = v.strictObject({
+  url: v.optional(urlSchema),
+  types: v.optional(typesSchema),
+  state: v.optional(v.picklist(['active', 'paused'])),
 })
 
 /** What an app sees of it; never a secret. */
-export const webhookDocumentSchema = webhookSchema.omit({ recoveredAt: true, wakeAt: true })
+export const webhookDocumentSchema = v.omit(webhookSchema, ['recoveredAt', 'wakeAt'])
 
-export function presentWebhook(webhook: Webhook): z.output<typeof webhookDocumentSchema> {
-  return webhookDocumentSchema.parse(webhook)
+export function presentWebhook(webhook: Webhook): v.InferOutput<typeof webhookDocumentSchema> {
+  return parse(webhookDocumentSchema, webhook)
 }

@@ -1,8 +1,9 @@
 /** Nonce and PKCE verifier of one sign-in: kept encrypted between the two halves, taken out once. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { type ConnectSession, sessionLifeMs } from '../channel/connect-sessions.ts'
 import { hashSecret } from '../channel/identifiers.ts'
+import { parse } from '../channel/schema-check.ts'
 import type { Seal } from '../channel/seal.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
@@ -12,8 +13,8 @@ export interface VerifierServices {
   now(): number
 }
 
-const storedSchema = z.object({ sealed: z.string() })
-const pairSchema = z.object({ nonce: z.string(), codeVerifier: z.string() })
+const storedSchema = v.object({ sealed: v.string() })
+const pairSchema = v.object({ nonce: v.string(), codeVerifier: v.string() })
 
 /** By state: pressing "continue" twice makes two sign-ins, of which the last one counts. */
 const verifierKey = (sessionId: string, state: string) => ({
@@ -42,11 +43,12 @@ export async function takeVerifier(
   session: ConnectSession,
   state: string,
   { secrets, seal }: VerifierServices,
-): Promise<z.infer<typeof pairSchema> | undefined> {
+): Promise<v.InferOutput<typeof pairSchema> | undefined> {
   const key = verifierKey(session.id, state)
   const item = await secrets.get(key)
   if (!item || !(await secrets.remove(key, { exists: true }))) return undefined
-  return pairSchema.parse(
+  return parse(
+    pairSchema,
     JSON.parse(await seal.open(readItem(storedSchema, item).sealed, contextOf(session))),
   )
 }

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { readEnvironment } from '../channel/environment.ts'
 import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
+import { parse } from '../channel/schema-check.ts'
 import { contentTypeOf, type Page, pageHeaders, signInSchema, withSettings } from './page.ts'
 
 export interface ConsoleServices {
@@ -28,7 +29,7 @@ function services(): Promise<ConsoleServices> {
 
 /** @param folder where the bundle has the console's files (infra/console-function.ts) */
 async function readPages(folder: URL, signInText: string, mailOrigin: string): Promise<Map<string, Page>> {
-  const signIn = signInSchema.parse(JSON.parse(signInText))
+  const signIn = parse(signInSchema, JSON.parse(signInText))
   const connectTo = [new URL(signIn.tokenEndpoint).origin, mailOrigin]
   const pages = new Map<string, Page>()
   for (const name of await readdir(folder)) {

@@ -1,7 +1,7 @@
 /** A page of the console as it is sent: on AWS by this function, on one machine by infra/local/console-pages.ts. */
 
 import { extname } from 'node:path'
-import * as z from 'zod'
+import * as v from 'valibot'
 
 export interface Page {
   headers: Record<string, string>
@@ -9,19 +9,19 @@ export interface Page {
 }
 
 /** How an operator's browser signs in: as a public client, by authorization code and PKCE (RFC 7636). No secret is in it. */
-export const signInSchema = z.object({
-  issuer: z.string(),
-  clientId: z.string(),
-  authorizationEndpoint: z.string(),
-  tokenEndpoint: z.string(),
-  scope: z.string(),
+export const signInSchema = v.object({
+  issuer: v.string(),
+  clientId: v.string(),
+  authorizationEndpoint: v.string(),
+  tokenEndpoint: v.string(),
+  scope: v.string(),
   /** What else the issuer must be told, such as `resource` (RFC 8707) or `audience`. */
-  parameters: z.record(z.string(), z.string()),
-  accountClaim: z.string(),
-  operatorScope: z.string().nullable(),
+  parameters: v.record(v.string(), v.string()),
+  accountClaim: v.string(),
+  operatorScope: v.nullable(v.string()),
 })
 
-export type SignIn = z.infer<typeof signInSchema>
+export type SignIn = v.InferOutput<typeof signInSchema>
 
 const contentTypes: Record<string, string> = {
   '.html': 'text/html; charset=utf-8',

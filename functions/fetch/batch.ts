@@ -1,6 +1,6 @@
 /** One batch of mailboxes, all at the same time: one that hangs or fails delays no other. */
 
-import type { z } from 'zod'
+import type * as v from 'valibot'
 import { isOurs } from '../channel/app-faults.ts'
 import type { Channel } from '../channel/channels.ts'
 import { asPostroomError } from '../channel/faults.ts'
@@ -31,7 +31,7 @@ const concurrency = 50
 /** No mailbox begins more mails (groups.ts) after this long; what is left comes with its next turn. */
 const mailboxMs = 60_000
 
-type Batch = z.infer<typeof pollBatchSchema>
+type Batch = v.InferOutput<typeof pollBatchSchema>
 
 export async function fetchBatch(batch: Batch, work: BatchWork): Promise<void> {
   const intervals = new Map(

@@ -1,43 +1,44 @@
 /** How far a folder has been read, and what of it is still to be done. One item, changed by one writer at a time. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../channel/numbers-and-times.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
-const cursorSchema = z.object({
-  uidValidity: z.string(),
+const cursorSchema = v.object({
+  uidValidity: v.string(),
   /** Every mail up to here is safe, or stands in `retries`, or belongs to `backfill`. */
-  lastUid: z.int(),
+  lastUid: integer,
   /** Mail up to here was there before reading began: it belongs to `backfill` alone. */
-  floorUid: z.int(),
+  floorUid: integer,
   /** UIDs right below `lastUid` that were seen: a server may show a mail a moment after its successor. */
-  recent: z.array(z.int()),
+  recent: v.array(integer),
   /** Mails that the server lists but does not give, or that could not be stored while others could. */
-  retries: z.array(z.object({ uid: z.int(), tries: z.int() })),
+  retries: v.array(v.object({ uid: integer, tries: integer })),
   /**
    * Mail from before reading began, or from before the server numbered its mail anew: looked through from `high`
    * down, range by range, within a range upwards from `next`.
    */
-  backfill: z
-    .object({
-      low: z.int(),
-      high: z.int(),
-      next: z.int(),
+  backfill: v.nullable(
+    v.object({
+      low: integer,
+      high: integer,
+      next: integer,
       /** What arrived before is not told. */
-      since: z.string(),
+      since: v.string(),
       /** What this day (UTC) has read already: providers limit the bytes of a day. */
-      day: z.string(),
-      dayBytes: z.int(),
-    })
-    .nullable(),
+      day: v.string(),
+      dayBytes: integer,
+    }),
+  ),
   /** When nothing was left to do; null: never yet. */
-  caughtUpAt: z.string().nullable(),
+  caughtUpAt: v.nullable(v.string()),
   /** When the newest mails are counted against what is stored; null: nothing came since it was done. */
-  auditAt: z.string().nullable(),
+  auditAt: v.nullable(v.string()),
   /** Grows with every change. */
-  version: z.int(),
+  version: integer,
 })
 
-export type Cursor = z.infer<typeof cursorSchema>
+export type Cursor = v.InferOutput<typeof cursorSchema>
 
 const cursorKey = (channelId: string, folder: string) => ({
   pk: `CHANNEL#${channelId}`,

@@ -29,6 +29,7 @@ import {
   pollBatchSchema,
   reparseSchema,
 } from '../channel/queue-bodies.ts'
+import { check } from '../channel/schema-check.ts'
 import { openSlots } from '../channel/slots.ts'
 import { openThreads } from '../channel/threads.ts'
 import { type BatchServices, fetchBatch } from './batch.ts'
@@ -104,14 +105,14 @@ interface Work {
 /** Runs for every record: a batch to poll, grants and OAuth apps to look after, or a mail to parse once more. */
 export async function answerRecord(body: string, work: Work): Promise<void> {
   const document = parseJson(body)
-  const forget = forgetSchema.safeParse(document)
+  const forget = check(forgetSchema, document)
   if (forget.success) return forgetGrant(forget.data.forget, work.services)
-  const stored = reparseSchema.safeParse(document)
+  const stored = check(reparseSchema, document)
   if (stored.success) return reparse(stored.data.reparse.messageId, work.services)
-  const unused = keepAliveSchema.safeParse(document)
+  const unused = check(keepAliveSchema, document)
   if (unused.success) return keepAlive(unused.data.keepAlive, work.services)
-  if (checkAppsSchema.safeParse(document).success) return announceExpiring(work.services)
-  const batch = pollBatchSchema.safeParse(document)
+  if (check(checkAppsSchema, document).success) return announceExpiring(work.services)
+  const batch = check(pollBatchSchema, document)
   if (batch.success) return fetchBatch(batch.data, work)
   // Whatever it was, it will not get better by being read again.
   log({ event: 'poll_record_invalid', bytes: Buffer.byteLength(body) })

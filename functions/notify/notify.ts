@@ -1,13 +1,14 @@
 /** SQS → webhooks: every event the topic tells is put on the list of each webhook that wants it, and the lists are drained. */
 
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { countedEventLog, mainTable, systemMetrics, webhookPosting } from '../channel/clients.ts'
 import { openDeliveries } from '../channel/deliveries.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
 import { webhookDoorbellSchema } from '../channel/queue-bodies.ts'
+import { check, parse } from '../channel/schema-check.ts'
 import { openWebhooks } from '../channel/webhooks.ts'
 import { type DrainServices, drain } from './drain.ts'
 
@@ -37,7 +38,7 @@ function buildServices(): NotifyServices {
 }
 
 /** What the queue brings: an event from the topic, or `schedule` that rings for one webhook. */
-const recordSchema = z.union([webhookDoorbellSchema, eventSchema])
+const recordSchema = v.union([webhookDoorbellSchema, eventSchema])
 
 // Runs for every batch. A webhook that fails fails alone.
 export async function notify(
@@ -77,7 +78,7 @@ async function webhooksOf(
   heard: Map<string, PostroomEvent>,
   { webhooks, deliveries }: DrainServices,
 ): Promise<string[]> {
-  const record = recordSchema.parse(JSON.parse(body))
+  const record = parse(recordSchema, JSON.parse(body))
   if ('webhookId' in record) return [record.webhookId]
   heard.set(record.id, record)
   const listening = await webhooks.listening(record.accountId, record.type)
@@ -88,5 +89,5 @@ async function webhooksOf(
 
 /** No webhook is told of its own failures: each would be one more. */
 function subjectOf({ data }: PostroomEvent): unknown {
-  return z.object({ webhook: z.object({ id: z.string() }) }).safeParse(data).data?.webhook.id
+  return check(v.object({ webhook: v.object({ id: v.string() }) }), data).data?.webhook.id
 }

@@ -3,7 +3,7 @@
  * send) does not end by disuse: 90 days at Microsoft, six months at Google. A million channels take a week.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channels } from '../channel/channels.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
@@ -11,11 +11,11 @@ const pageSize = 100
 const walkEveryMs = 24 * 3600_000
 
 const key = { pk: 'SCHEDULE', sk: 'KEEP_ALIVE' }
-const schema = z.object({
+const schema = v.object({
   /** When this walk began. */
-  startedAtMs: z.number(),
+  startedAtMs: v.number(),
   /** Where it goes on; null once it is through. */
-  after: z.string().nullable(),
+  after: v.nullable(v.string()),
 })
 
 interface WalkedPage {

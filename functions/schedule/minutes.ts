@@ -1,6 +1,7 @@
 /** Which minutes were dispatched: what was missed while nothing ran is caught up, up to an hour back. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../channel/numbers-and-times.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
 const minuteMs = 60_000
@@ -8,7 +9,7 @@ const minuteMs = 60_000
 const catchUpMinutes = 60
 
 const key = { pk: 'SCHEDULE', sk: 'LAST_MINUTE' }
-const schema = z.object({ minute: z.int() })
+const schema = v.object({ minute: integer })
 
 export interface Minutes {
   /** @returns minutes since the epoch, oldest first; empty if this minute is dispatched already */

@@ -1,12 +1,13 @@
 /** What a queue record is: a doorbell, a message document to accept, a notice to an owner, or something that can never be accepted. */
 
 import type { SQSRecord } from 'aws-lambda'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { accept } from '../channel/accept.ts'
 import { type Events, operatorAccount } from '../channel/events.ts'
 import { asPostroomError, describeFault, type PostroomError } from '../channel/faults.ts'
 import { parseInput } from '../channel/input.ts'
 import { doorbellSchema, ownerNoticeSchema } from '../channel/queue-bodies.ts'
+import { check } from '../channel/schema-check.ts'
 import { noticeOwner, type OwnerNoticeServices } from './owner-notice.ts'
 
 export interface IntakeServices extends OwnerNoticeServices {
@@ -15,9 +16,9 @@ export interface IntakeServices extends OwnerNoticeServices {
   bury(record: SQSRecord, code: string): Promise<void>
 }
 
-const documentSchema = z.looseObject({
-  channelId: z.string({ message: 'must name a channel' }),
-  idempotencyKey: z.unknown().optional(),
+const documentSchema = v.looseObject({
+  channelId: v.string('must name a channel'),
+  idempotencyKey: v.optional(v.unknown()),
 })
 
 /**
@@ -26,9 +27,9 @@ const documentSchema = z.looseObject({
  */
 export async function takeIn(record: SQSRecord, services: IntakeServices): Promise<string | null> {
   const body = parseJson(record.body)
-  const doorbell = doorbellSchema.safeParse(body)
+  const doorbell = check(doorbellSchema, body)
   if (doorbell.success) return doorbell.data.channelId
-  const notice = ownerNoticeSchema.safeParse(body)
+  const notice = check(ownerNoticeSchema, body)
   if (notice.success) return noticeOwner(notice.data, services)
   try {
     const { channelId, idempotencyKey, ...document } = parseInput(documentSchema, body)
@@ -45,7 +46,7 @@ export async function takeIn(record: SQSRecord, services: IntakeServices): Promi
 
 /** @returns undefined if it names none, so that it will be rejected */
 export function channelNamedIn(record: SQSRecord): string | undefined {
-  const named = documentSchema.safeParse(parseJson(record.body))
+  const named = check(documentSchema, parseJson(record.body))
   return named.success ? named.data.channelId : undefined
 }
 
@@ -62,7 +63,7 @@ async function reject(
   { body, error }: { body: unknown; error: PostroomError },
   { channels, events, bury, now }: IntakeServices,
 ): Promise<void> {
-  const named = documentSchema.safeParse(body)
+  const named = check(documentSchema, body)
   const channel = named.success ? await channels.find(named.data.channelId) : undefined
   await events.announce({
     type: 'message.rejected',

@@ -4,23 +4,24 @@
  * One item per login; each mail's leave is one conditional write to it, before the mail leaves.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Channel } from '../channel/channels.ts'
 import { randomId } from '../channel/identifiers.ts'
 import type { ProviderEntry } from '../channel/provider.ts'
+import { check } from '../channel/schema-check.ts'
 import { type Key, readItem, type Table } from '../channel/table.ts'
 import { keyNames } from '../channel/table-names.ts'
 import { openPace, paceSchema } from './pace.ts'
 
-const storedSchema = z.object({
+const storedSchema = v.object({
   /** Another one with every write: whoever writes must have seen the last. */
-  revision: z.string(),
+  revision: v.string(),
   pace: paceSchema,
   /** Until when a channel's drain may hold a connection. A drain that is done gives it back earlier. */
-  connections: z.record(z.string(), z.number()),
+  connections: v.record(v.string(), v.number()),
 })
 
-type Stored = z.infer<typeof storedSchema>
+type Stored = v.InferOutput<typeof storedSchema>
 
 export interface MailboxPace {
   /**
@@ -54,7 +55,7 @@ export function openMailboxPace(
 ): MailboxPace {
   const { main, limits, untilMs, now } = options
   const key = paceKey(channel)
-  let seen: Stored | undefined = storedSchema.safeParse(options.note).data
+  let seen: Stored | undefined = check(storedSchema, options.note).data
 
   /** @returns whether it was written; if not, somebody else has written, and that is seen then */
   async function write(next: Omit<Stored, 'revision'>): Promise<boolean> {

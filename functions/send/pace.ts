@@ -1,16 +1,17 @@
 /** How fast one mailbox may send: what its provider allows a minute, halved when it complains, and won back with time. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../channel/numbers-and-times.ts'
 
-export const paceSchema = z.object({
+export const paceSchema = v.object({
   /** What was still too much, at `slowedAtMs`; absent until a provider complains. */
-  slowedTo: z.number().nullable(),
-  slowedAtMs: z.number(),
+  slowedTo: v.nullable(v.number()),
+  slowedAtMs: v.number(),
   /** Second and number of sends in it, oldest first; no more than the last minute's. */
-  sends: z.array(z.tuple([z.int(), z.int()])),
+  sends: v.array(v.tuple([integer, integer])),
 })
 
-type StoredPace = z.infer<typeof paceSchema>
+type StoredPace = v.InferOutput<typeof paceSchema>
 
 interface Pace {
   /** How long until the next mail may leave; 0 if now. */

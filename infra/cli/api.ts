@@ -1,6 +1,7 @@
 /** The CLI's view of the HTTP API: a call answers, or says in one sentence why not. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { check, inWords } from '../../functions/channel/schema-check.ts'
 import type { Access } from './access.ts'
 import { type ExitCode, exitCodes } from './command.ts'
 
@@ -19,7 +20,12 @@ export class ApiError extends Error {
 
 export interface Api {
   /** Answers what the schema lets through. @throws ApiError with the API's own words */
-  call<S extends z.ZodType>(schema: S, method: string, path: string, parts?: Parts): Promise<z.output<S>>
+  call<S extends v.GenericSchema>(
+    schema: S,
+    method: string,
+    path: string,
+    parts?: Parts,
+  ): Promise<v.InferOutput<S>>
   /** For answers that are no JSON. @throws ApiError */
   bytes(path: string): Promise<Uint8Array>
 }
@@ -31,7 +37,7 @@ interface Parts {
   headers?: Record<string, string>
 }
 
-const problemSchema = z.object({ code: z.string(), detail: z.string() })
+const problemSchema = v.object({ code: v.string(), detail: v.string() })
 
 /** Longer than any call of the API may take: the function behind it ends after 29 s. */
 const answerTimeoutMs = 60_000
@@ -94,10 +100,10 @@ export function openApi({ url, access, downloadMs = downloadTimeoutMs }: ApiOpti
   return {
     async call(schema, method, path, parts = {}) {
       const response = await answerTo(method, path, parts)
-      const answer = schema.safeParse(await response.json().catch(() => null))
+      const answer = check(schema, await response.json().catch(() => null))
       if (answer.success) return answer.data
       throw new ApiError(
-        `${url} answered ${method} ${path} otherwise than this version of the CLI knows: ${z.prettifyError(answer.error)}`,
+        `${url} answered ${method} ${path} otherwise than this version of the CLI knows: ${answer.broken.map(inWords).join('; ')}`,
         { exitCode: exitCodes.refused },
       )
     },
@@ -120,7 +126,7 @@ function brokenOff({ origin }: URL): ApiError {
 
 function refusal(status: number, text: string, url: string): ApiError {
   const exitCode = exitCodeOf(status)
-  const problem = problemSchema.safeParse(jsonOf(text))
+  const problem = check(problemSchema, jsonOf(text))
   if (problem.success) {
     const { code, detail } = problem.data
     // The provider's verdict, which stays the same; a gateway's own 502 has no code of ours.
@@ -128,7 +134,7 @@ function refusal(status: number, text: string, url: string): ApiError {
     return new ApiError(`${code}: ${detail}`, { code, exitCode: verdict })
   }
   // API Gateway answers before any code of ours, in words of its own.
-  const words = z.object({ message: z.string() }).safeParse(jsonOf(text))
+  const words = check(v.object({ message: v.string() }), jsonOf(text))
   return new ApiError(`${url} answered HTTP ${status}${words.success ? `: ${words.data.message}` : ''}`, {
     exitCode,
   })

@@ -1,65 +1,66 @@
 /** Channels as the API answers them, as far as the commands look. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Api } from './api.ts'
 
-export const faultSchema = z.object({
-  code: z.string(),
-  actor: z.string(),
-  summary: z.string(),
-  evidence: z.string().nullish(),
+export const faultSchema = v.object({
+  code: v.string(),
+  actor: v.string(),
+  summary: v.string(),
+  evidence: v.nullish(v.string()),
 })
 
-const loginSchema = z.object({ imap: z.string(), smtp: z.string() })
-const accessSchema = z.object({ state: z.string(), fault: faultSchema.nullable() })
+const loginSchema = v.object({ imap: v.string(), smtp: v.string() })
+const accessSchema = v.object({ state: v.string(), fault: v.nullable(faultSchema) })
 
-export const channelSchema = z.looseObject({
-  id: z.string(),
-  accountId: z.string(),
-  provider: z.string(),
-  email: z.string(),
+export const channelSchema = v.looseObject({
+  id: v.string(),
+  accountId: v.string(),
+  provider: v.string(),
+  email: v.string(),
   login: loginSchema,
-  access: z.object({ imap: accessSchema, smtp: accessSchema }),
-  auth: z.object({ state: z.string(), fault: faultSchema.nullable(), since: z.string() }),
-  connection: z.object({
-    state: z.string(),
-    fault: faultSchema.nullish(),
-    since: z.string().nullish(),
-    until: z.string().nullish(),
+  access: v.object({ imap: accessSchema, smtp: accessSchema }),
+  auth: v.object({ state: v.string(), fault: v.nullable(faultSchema), since: v.string() }),
+  connection: v.object({
+    state: v.string(),
+    fault: v.nullish(faultSchema),
+    since: v.nullish(v.string()),
+    until: v.nullish(v.string()),
   }),
   /** Newest last. */
-  history: z
-    .array(
-      z.object({
-        at: z.string(),
-        axis: z.string(),
-        protocol: z.string().nullable(),
-        from: z.string(),
-        to: z.string(),
-        reason: z.string(),
-        evidence: z.string().nullable(),
+  history: v.optional(
+    v.array(
+      v.object({
+        at: v.string(),
+        axis: v.string(),
+        protocol: v.nullable(v.string()),
+        from: v.string(),
+        to: v.string(),
+        reason: v.string(),
+        evidence: v.nullable(v.string()),
       }),
-    )
-    .default([]),
-  connectedAt: z.string(),
-  folders: z.array(z.string()).default([]),
-  missingFolders: z.array(z.string()).default([]),
-  folderFault: faultSchema.nullable().default(null),
-  foldersLookedAt: z.string().nullable().default(null),
-  lastFetchedAt: z.string().nullable(),
-  disconnectedAt: z.string().nullable(),
+    ),
+    [],
+  ),
+  connectedAt: v.string(),
+  folders: v.optional(v.array(v.string()), []),
+  missingFolders: v.optional(v.array(v.string()), []),
+  folderFault: v.optional(v.nullable(faultSchema), null),
+  foldersLookedAt: v.optional(v.nullable(v.string()), null),
+  lastFetchedAt: v.nullable(v.string()),
+  disconnectedAt: v.nullable(v.string()),
 })
-export type Channel = z.infer<typeof channelSchema>
+export type Channel = v.InferOutput<typeof channelSchema>
 
-const attemptSchema = z.object({ login: z.string(), accepted: z.boolean(), answer: z.string() })
-export const recheckSchema = z.looseObject({
+const attemptSchema = v.object({ login: v.string(), accepted: v.boolean(), answer: v.string() })
+export const recheckSchema = v.looseObject({
   before: loginSchema,
   after: loginSchema,
-  imap: z.array(attemptSchema),
-  smtp: z.array(attemptSchema),
+  imap: v.array(attemptSchema),
+  smtp: v.array(attemptSchema),
 })
 
-const pageSchema = z.object({ channels: z.array(channelSchema), cursor: z.string().nullable() })
+const pageSchema = v.object({ channels: v.array(channelSchema), cursor: v.nullable(v.string()) })
 
 export const channelPath = (id: string) => `/v1/channels/${encodeURIComponent(id)}`
 
@@ -70,7 +71,7 @@ export async function* allChannels(
 ): AsyncGenerator<{ channels: Channel[]; cursor: string | null }> {
   let cursor: string | undefined = after
   do {
-    const page: z.infer<typeof pageSchema> = await api.call(pageSchema, 'GET', '/v1/channels', {
+    const page: v.InferOutput<typeof pageSchema> = await api.call(pageSchema, 'GET', '/v1/channels', {
       query: { limit: '100', accountId: account, cursor },
     })
     yield page

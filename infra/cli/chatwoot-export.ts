@@ -3,26 +3,28 @@
  * provider and its tokens in `provider_config`, and the name that IMAP accepted in `imap_login`.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { type BrokenRule, check } from '../../functions/channel/schema-check.ts'
 import type { Overrides, ReadRow } from './import-row.ts'
 
-const rowSchema = z.object({
-  account_id: z.union([z.int(), z.string()]),
-  email: z.string(),
-  imap_login: z.string().nullish(),
-  provider: z.string().nullish(),
+const rowSchema = v.object({
+  account_id: v.union([integer, v.string()]),
+  email: v.string(),
+  imap_login: v.nullish(v.string()),
+  provider: v.nullish(v.string()),
   // A jsonb column is an object; through a text column or CSV it comes as a string.
-  provider_config: z.unknown(),
+  provider_config: v.unknown(),
 })
 
-const configSchema = z.object({ refresh_token: z.string().min(1) })
+const configSchema = v.object({ refresh_token: v.pipe(v.string(), v.minLength(1)) })
 
 export function readChatwoot(entry: unknown, { account, provider }: Overrides): ReadRow {
-  const parsed = rowSchema.safeParse(entry)
-  if (!parsed.success) return { name: '?', reason: `is no row of channel_email: ${fields(parsed.error)}` }
+  const parsed = check(rowSchema, entry)
+  if (!parsed.success) return { name: '?', reason: `is no row of channel_email: ${fields(parsed.broken)}` }
   const { account_id, email, imap_login, provider: stored, provider_config } = parsed.data
   if (!stored) return { name: email, reason: 'signs in by password: its owner must connect it once' }
-  const config = configSchema.safeParse(asObject(provider_config))
+  const config = check(configSchema, asObject(provider_config))
   if (!config.success) {
     return { name: email, reason: 'has no refresh token: Chatwoot has lost it, or it was never given' }
   }
@@ -49,6 +51,6 @@ function asObject(value: unknown): unknown {
 }
 
 /** Names only: a value may be a secret. */
-function fields({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => `${path.join('.') || 'entry'}: ${message}`).join('; ')
+function fields(broken: BrokenRule[]): string {
+  return broken.map(({ path, rule }) => `${path.join('.') || 'entry'}: ${rule}`).join('; ')
 }

@@ -1,14 +1,14 @@
 /** `connect` and `disconnect`: from a link for the mailbox's owner to the confirmed channel, and its end. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Api } from './api.ts'
 import { channelPath, channelSchema, faultSchema } from './channel-document.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 import { nextLook } from './waiting.ts'
 
-const linkSchema = z.object({ id: z.string(), connectUrl: z.string(), expiresAt: z.string() })
-const sessionSchema = z.object({ state: z.string(), fault: faultSchema.nullable() })
-const confirmedSchema = z.looseObject({ channel: channelSchema })
+const linkSchema = v.object({ id: v.string(), connectUrl: v.string(), expiresAt: v.string() })
+const sessionSchema = v.object({ state: v.string(), fault: v.nullable(faultSchema) })
+const confirmedSchema = v.looseObject({ channel: channelSchema })
 
 export const connectCommand = command({
   name: 'connect',
@@ -69,7 +69,7 @@ async function settled(
   api: Api,
   path: string,
   { progress, signal }: { progress(text: string): void; signal: AbortSignal },
-): Promise<z.infer<typeof sessionSchema>> {
+): Promise<v.InferOutput<typeof sessionSchema>> {
   for (;;) {
     const session = await api.call(sessionSchema, 'GET', path)
     if (['awaiting_confirmation', 'connected', 'failed', 'expired'].includes(session.state)) return session
@@ -78,7 +78,7 @@ async function settled(
   }
 }
 
-const endedSchema = channelSchema.extend({ revokedAtProvider: z.boolean() })
+const endedSchema = v.object({ ...channelSchema.entries, revokedAtProvider: v.boolean() })
 
 export const disconnectCommand = command({
   name: 'disconnect',

@@ -3,26 +3,27 @@
  * the OAuth app in `oauth2.provider`, who signed in in `oauth2.auth.user`, a shared mailbox in `oauth2.auth.delegatedUser`.
  */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { check } from '../../functions/channel/schema-check.ts'
 import type { Overrides, ReadRow } from './import-row.ts'
 
-const accountSchema = z.object({
-  account: z.string(),
-  email: z.string().nullish(),
-  oauth2: z
-    .object({
-      provider: z.string().nullish(),
-      auth: z.object({ user: z.string().nullish(), delegatedUser: z.string().nullish() }).nullish(),
-      refreshToken: z.string().nullish(),
-    })
-    .nullish(),
+const accountSchema = v.object({
+  account: v.string(),
+  email: v.nullish(v.string()),
+  oauth2: v.nullish(
+    v.object({
+      provider: v.nullish(v.string()),
+      auth: v.nullish(v.object({ user: v.nullish(v.string()), delegatedUser: v.nullish(v.string()) })),
+      refreshToken: v.nullish(v.string()),
+    }),
+  ),
 })
 
 /** EmailEngine's names; an app that was registered there has an id of its own, which `--provider` must translate. */
 const providers: Record<string, string> = { gmail: 'google', outlook: 'microsoft' }
 
 export function readEmailEngine(entry: unknown, { account, provider }: Overrides): ReadRow {
-  const parsed = accountSchema.safeParse(entry)
+  const parsed = check(accountSchema, entry)
   if (!parsed.success) return { name: '?', reason: 'is no account of EmailEngine: it has no field account' }
   const { account: id, email, oauth2 } = parsed.data
   const login = oauth2?.auth?.user || undefined

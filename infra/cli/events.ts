@@ -1,20 +1,21 @@
 /** `events`: the log of an account, from anywhere in it, and on as things happen. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { check } from '../../functions/channel/schema-check.ts'
 import { command, exitCodes } from './command.ts'
 import type { Terminal } from './terminal.ts'
 import { nextLook } from './waiting.ts'
 
-const eventSchema = z.object({
-  id: z.string(),
-  type: z.string(),
-  accountId: z.string(),
-  channelId: z.string().nullable(),
-  occurredAt: z.string(),
-  data: z.record(z.string(), z.unknown()),
+const eventSchema = v.object({
+  id: v.string(),
+  type: v.string(),
+  accountId: v.string(),
+  channelId: v.nullable(v.string()),
+  occurredAt: v.string(),
+  data: v.record(v.string(), v.unknown()),
 })
-type Event = z.infer<typeof eventSchema>
-const pageSchema = z.object({ events: z.array(eventSchema), cursor: z.string().nullable() })
+type Event = v.InferOutput<typeof eventSchema>
+const pageSchema = v.object({ events: v.array(eventSchema), cursor: v.nullable(v.string()) })
 
 export const eventsCommand = command({
   name: 'events',
@@ -53,16 +54,16 @@ function show(event: Event, terminal: Terminal): void {
     )
 }
 
-const aboutSchema = z.object({
-  message: z.object({ id: z.string(), subject: z.string().nullish() }).optional(),
-  channel: z.object({ email: z.string().nullish() }).optional(),
-  webhook: z.object({ url: z.string() }).optional(),
-  fault: z.object({ code: z.string() }).nullish(),
+const aboutSchema = v.object({
+  message: v.optional(v.object({ id: v.string(), subject: v.nullish(v.string()) })),
+  channel: v.optional(v.object({ email: v.nullish(v.string()) })),
+  webhook: v.optional(v.object({ url: v.string() })),
+  fault: v.nullish(v.object({ code: v.string() })),
 })
 
 /** What the event is about, in a few words. */
 function aboutOf({ data }: Event): string {
-  const { message, channel, webhook, fault } = aboutSchema.safeParse(data).data ?? {}
+  const { message, channel, webhook, fault } = check(aboutSchema, data).data ?? {}
   const subject = message?.subject?.replace(/\s+/g, ' ')
   return [channel?.email, message?.id, subject && `"${subject}"`, webhook?.url, fault?.code]
     .filter(Boolean)

@@ -1,17 +1,18 @@
 /** `federate`: lets Entra trust the functions' AWS roles, so that an OAuth app there needs no secret. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { check, parse } from '../../functions/channel/schema-check.ts'
 import { ApiError } from './api.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 
 /** @see https://learn.microsoft.com/graph/api/resources/federatedidentitycredential */
-const credentialSchema = z.object({
-  name: z.string(),
-  issuer: z.string(),
-  subject: z.string(),
-  audiences: z.array(z.string()),
+const credentialSchema = v.object({
+  name: v.string(),
+  issuer: v.string(),
+  subject: v.string(),
+  audiences: v.array(v.string()),
 })
-type FederatedCredential = z.infer<typeof credentialSchema>
+type FederatedCredential = v.InferOutput<typeof credentialSchema>
 
 const role = /^arn:aws[a-z-]*:iam::\d{12}:role\/([A-Za-z0-9+=,.@_-]+)$/
 
@@ -45,7 +46,7 @@ interface Graph {
   clientId: string
 }
 
-const page = z.object({ value: z.array(credentialSchema) })
+const page = v.object({ value: v.array(credentialSchema) })
 
 /**
  * Brings the app's credentials of these names to what is wanted; others stay as they are.
@@ -57,12 +58,12 @@ async function applyCredentials(
   graph: Graph,
   wanted: FederatedCredential[],
 ): Promise<{ name: string; outcome: 'unchanged' | 'made' | 'changed' }[]> {
-  const { value: present } = page.parse(await callGraph(graph, 'GET', ''))
+  const { value: present } = parse(page, await callGraph(graph, 'GET', ''))
   const done: { name: string; outcome: 'unchanged' | 'made' | 'changed' }[] = []
   for (const credential of wanted) {
     const { name, ...content } = credential
     const before = present.find(one => one.name === name)
-    if (before && JSON.stringify(credentialSchema.parse(before)) === JSON.stringify(credential)) {
+    if (before && JSON.stringify(parse(credentialSchema, before)) === JSON.stringify(credential)) {
       done.push({ name, outcome: 'unchanged' })
       continue
     }
@@ -73,7 +74,7 @@ async function applyCredentials(
   return done
 }
 
-const graphError = z.object({ error: z.object({ code: z.string(), message: z.string() }) })
+const graphError = v.object({ error: v.object({ code: v.string(), message: v.string() }) })
 
 async function callGraph(
   { url, token, clientId }: Graph,
@@ -92,7 +93,7 @@ async function callGraph(
   })
   const answer: unknown = await response.json().catch(() => null)
   if (response.ok) return answer
-  const said = graphError.safeParse(answer)
+  const said = check(graphError, answer)
   throw new ApiError(
     said.success
       ? `Microsoft Graph: ${said.data.error.code}: ${said.data.error.message}`

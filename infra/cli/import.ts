@@ -1,7 +1,7 @@
 /** `import`: takes over the mailboxes of another system by their refresh tokens; no owner has to sign in again. */
 
 import { readFile } from 'node:fs/promises'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { type Api, ApiError } from './api.ts'
 import { channelSchema } from './channel-document.ts'
 import { readChatwoot } from './chatwoot-export.ts'
@@ -11,7 +11,7 @@ import type { ImportRow, ReadRow } from './import-row.ts'
 import { nextLook } from './waiting.ts'
 
 const readers = { chatwoot: readChatwoot, emailengine: readEmailEngine }
-const importedSchema = z.object({ state: z.string(), channel: channelSchema.nullable() })
+const importedSchema = v.object({ state: v.string(), channel: v.nullable(channelSchema) })
 
 interface Outcome {
   row: number
@@ -115,7 +115,7 @@ function ask(api: Api, body: ImportRow) {
 }
 
 /** It is here, and yet somebody must act. */
-function troubleOf(channel: z.infer<typeof channelSchema> | null): string {
+function troubleOf(channel: v.InferOutput<typeof channelSchema> | null): string {
   const fault = channel?.auth.fault
   return fault ? `${fault.code}: ${fault.summary} Must act: ${fault.actor}.` : ''
 }

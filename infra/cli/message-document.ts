@@ -1,30 +1,40 @@
 /** Messages as the API answers them, as far as the commands look. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
 import type { Api } from './api.ts'
 import { channelPath, faultSchema } from './channel-document.ts'
 
-const addressSchema = z.object({ address: z.string(), name: z.string().nullish() })
+const addressSchema = v.object({ address: v.string(), name: v.nullish(v.string()) })
 
-export const messageSchema = z.looseObject({
-  id: z.string(),
-  channelId: z.string(),
-  direction: z.enum(['inbound', 'outbound']),
-  state: z.string(),
-  subject: z.string().nullish(),
-  from: z.array(addressSchema).nullish(),
-  to: z.array(addressSchema).nullish(),
-  cc: z.array(addressSchema).nullish(),
-  text: z.string().nullish(),
-  threadId: z.string().nullish(),
-  attachments: z.array(z.object({ index: z.int(), filename: z.string(), sizeBytes: z.int() })).default([]),
-  fault: faultSchema.nullish(),
-  acceptedAt: z.string().nullish(),
-  receivedAt: z.string().nullish(),
+export const messageSchema = v.looseObject({
+  id: v.string(),
+  channelId: v.string(),
+  direction: v.picklist(['inbound', 'outbound']),
+  state: v.string(),
+  subject: v.nullish(v.string()),
+  from: v.nullish(v.array(addressSchema)),
+  to: v.nullish(v.array(addressSchema)),
+  cc: v.nullish(v.array(addressSchema)),
+  text: v.nullish(v.string()),
+  threadId: v.nullish(v.string()),
+  attachments: v.optional(
+    v.array(
+      v.object({
+        index: integer,
+        filename: v.string(),
+        sizeBytes: integer,
+      }),
+    ),
+    [],
+  ),
+  fault: v.nullish(faultSchema),
+  acceptedAt: v.nullish(v.string()),
+  receivedAt: v.nullish(v.string()),
 })
-export type Message = z.infer<typeof messageSchema>
+export type Message = v.InferOutput<typeof messageSchema>
 
-const pageSchema = z.object({ messages: z.array(messageSchema), cursor: z.string().nullable() })
+const pageSchema = v.object({ messages: v.array(messageSchema), cursor: v.nullable(v.string()) })
 
 export const messagePath = (id: string) => `/v1/messages/${encodeURIComponent(id)}`
 
@@ -35,7 +45,7 @@ export async function* allMessages(
 ): AsyncGenerator<Message> {
   let cursor: string | undefined
   do {
-    const page: z.infer<typeof pageSchema> = await api.call(
+    const page: v.InferOutput<typeof pageSchema> = await api.call(
       pageSchema,
       'GET',
       `${channelPath(channelId)}/messages`,

@@ -1,10 +1,10 @@
 /** `poll`: fetches a channel's new mail now, not at its next turn. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { channelPath } from './channel-document.ts'
 import { command, exitCodes } from './command.ts'
 
-const pollingSchema = z.object({ channelId: z.string(), state: z.string() })
+const pollingSchema = v.object({ channelId: v.string(), state: v.string() })
 
 export const pollCommand = command({
   name: 'poll',

@@ -1,10 +1,10 @@
 /** `reparse`: has stored mail parsed once more, one message or all that a channel received. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import { command, exitCodes, UsageError } from './command.ts'
 import { allMessages, messagePath } from './message-document.ts'
 
-const askedSchema = z.object({ id: z.string() })
+const askedSchema = v.object({ id: v.string() })
 
 export const reparseCommand = command({
   name: 'reparse',

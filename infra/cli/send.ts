@@ -3,7 +3,8 @@
 import { randomUUID } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { parse } from '../../functions/channel/schema-check.ts'
 import type { Api } from './api.ts'
 import { channelPath } from './channel-document.ts'
 import { command, exitCodes, UsageError } from './command.ts'
@@ -11,7 +12,7 @@ import { type Message, messagePath, messageSchema } from './message-document.ts'
 import type { Terminal } from './terminal.ts'
 import { nextLook } from './waiting.ts'
 
-const acceptedSchema = z.looseObject({ id: z.string(), state: z.string() })
+const acceptedSchema = v.looseObject({ id: v.string(), state: v.string() })
 
 /** Nothing more happens to these by itself. */
 const settledStates = ['sent', 'failed', 'cancelled', 'expired', 'uncertain', 'parked']
@@ -61,7 +62,7 @@ export const sendCommand = command({
 async function readDocument(file: string, terminal: Terminal): Promise<object> {
   const text = file === '-' ? await terminal.read() : await readGiven(file, 'utf8')
   try {
-    return z.looseObject({}).parse(JSON.parse(text))
+    return parse(v.looseObject({}), JSON.parse(text))
   } catch {
     throw new UsageError(`${file === '-' ? 'stdin' : file} must hold one JSON object.`)
   }

@@ -1,19 +1,20 @@
 /** `webhooks …`: URLs of apps to which events are posted: set up, looked at, tried, told again. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 
-const webhookSchema = z.looseObject({
-  id: z.string(),
-  accountId: z.string().nullable(),
-  url: z.string(),
-  types: z.array(z.string()).nullable(),
-  state: z.string(),
-  failures: z.int(),
-  lastFailure: z.object({ at: z.string(), evidence: z.string() }).nullable(),
+const webhookSchema = v.looseObject({
+  id: v.string(),
+  accountId: v.nullable(v.string()),
+  url: v.string(),
+  types: v.nullable(v.array(v.string())),
+  state: v.string(),
+  failures: integer,
+  lastFailure: v.nullable(v.object({ at: v.string(), evidence: v.string() })),
 })
-const withSecretSchema = webhookSchema.extend({ secret: z.string() })
-const pageSchema = z.object({ webhooks: z.array(webhookSchema), cursor: z.string().nullable() })
+const withSecretSchema = v.object({ ...webhookSchema.entries, secret: v.string() })
+const pageSchema = v.object({ webhooks: v.array(webhookSchema), cursor: v.nullable(v.string()) })
 
 const webhookPath = (id: string) => `/v1/webhooks/${encodeURIComponent(id)}`
 
@@ -52,7 +53,7 @@ const list = command({
     const rows: string[][] = []
     let cursor: string | undefined
     do {
-      const page: z.infer<typeof pageSchema> = await api.call(pageSchema, 'GET', '/v1/webhooks', {
+      const page: v.InferOutput<typeof pageSchema> = await api.call(pageSchema, 'GET', '/v1/webhooks', {
         query: { accountId: options.account, limit: '100', cursor },
       })
       for (const webhook of page.webhooks) {
@@ -68,7 +69,11 @@ const list = command({
   },
 })
 
-const testSchema = z.object({ accepted: z.boolean(), evidence: z.string(), durationMs: z.int() })
+const testSchema = v.object({
+  accepted: v.boolean(),
+  evidence: v.string(),
+  durationMs: integer,
+})
 
 const test = command({
   name: 'webhooks test',
@@ -87,7 +92,7 @@ const test = command({
   },
 })
 
-const queuedSchema = z.object({ queued: z.int(), cursor: z.string().nullable() })
+const queuedSchema = v.object({ queued: integer, cursor: v.nullable(v.string()) })
 
 const redeliver = command({
   name: 'webhooks redeliver',

@@ -3,11 +3,12 @@
 import { randomBytes } from 'node:crypto'
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as z from 'zod'
+import * as v from 'valibot'
 import { PostroomError } from '../../functions/channel/faults.ts'
 import { oauthAppsSchema } from '../../functions/channel/oauth-app.ts'
 import { mergeProviders } from '../../functions/channel/provider.ts'
 import { type Restored, restoredSchema } from '../../functions/channel/restored.ts'
+import { check, inWords } from '../../functions/channel/schema-check.ts'
 import { homeFolder } from './home-folder.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 
@@ -70,7 +71,7 @@ function readRestored(text: string | undefined): Restored | null {
 
 async function readProviders(file: string | undefined): Promise<Record<string, object>> {
   if (!file) return {}
-  const providers = await readJson('POSTROOM_PROVIDERS', file, z.record(z.string(), z.looseObject({})))
+  const providers = await readJson('POSTROOM_PROVIDERS', file, v.record(v.string(), v.looseObject({})))
   try {
     mergeProviders(providers)
   } catch (error) {
@@ -89,7 +90,11 @@ function firstFault({ errors }: PostroomError): string {
   return fault ? `${fault.field} ${fault.rule}, found '${fault.found}'` : 'it does not follow the format'
 }
 
-async function readJson<S extends z.ZodType>(name: string, file: string, schema: S): Promise<z.output<S>> {
+async function readJson<S extends v.GenericSchema>(
+  name: string,
+  file: string,
+  schema: S,
+): Promise<v.InferOutput<S>> {
   const text = await readFile(file, 'utf8').catch(error => {
     throw new LocalError(`The file ${file} of ${name} cannot be read (${errorCodeOf(error)}).`, {
       cause: error,
@@ -98,17 +103,16 @@ async function readJson<S extends z.ZodType>(name: string, file: string, schema:
   return parseJson(`The file ${file} of ${name}`, text, schema)
 }
 
-function parseJson<S extends z.ZodType>(what: string, text: string, schema: S): z.output<S> {
+function parseJson<S extends v.GenericSchema>(what: string, text: string, schema: S): v.InferOutput<S> {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch {
     throw new LocalError(`${what} is not JSON.`)
   }
-  const result = schema.safeParse(value)
+  const result = check(schema, value)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  throw new LocalError(`${what} is not usable: ${issue?.path.join('.')} ${issue?.message}.`)
+  throw new LocalError(`${what} is not usable: ${result.broken.slice(0, 1).map(inWords).join()}.`)
 }
 
 function unreadable(file: string, error: unknown): LocalError {

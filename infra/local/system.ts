@@ -2,7 +2,9 @@
 
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { localhostCertificate } from '../sandbox/certificate.ts'
 import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import { type Cloud, startCloud } from './cloud.ts'
@@ -91,12 +93,21 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
   }
 }
 
-type Ports = z.infer<typeof portsSchema>
+type Ports = v.InferOutput<typeof portsSchema>
 
-const portsSchema = z.object({
-  http: z.int(),
-  sandbox: z.object({ http: z.int(), smtp: z.int(), smtps: z.int(), imap: z.int() }),
-  engines: z.object({ aws: z.int(), dynamodb: z.int(), kms: z.int() }),
+const portsSchema = v.object({
+  http: integer,
+  sandbox: v.object({
+    http: integer,
+    smtp: integer,
+    smtps: integer,
+    imap: integer,
+  }),
+  engines: v.object({
+    aws: integer,
+    dynamodb: integer,
+    kms: integer,
+  }),
 })
 
 /** Issuers and queue URLs hold their port, so what was free at the first start is kept for ever. */
@@ -110,7 +121,7 @@ const anyFreePort: Ports = {
 async function readPorts(folder: string): Promise<Ports> {
   const file = portsFile(folder)
   try {
-    return portsSchema.parse(JSON.parse(await readFile(file, 'utf8')))
+    return parse(portsSchema, JSON.parse(await readFile(file, 'utf8')))
   } catch (error) {
     if (errorCodeOf(error) === 'ENOENT') return anyFreePort
     throw new LocalError(`The file ${file} is damaged: remove it, and the sandbox moves to new ports.`, {

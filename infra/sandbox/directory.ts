@@ -1,6 +1,8 @@
 /** Who is who at present: names that an admin changed, the script that each persona follows, the tenants that approved the app. */
+
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { parse } from '../../functions/channel/schema-check.ts'
 import {
   type MailboxHolder,
   ownsAddress,
@@ -11,17 +13,17 @@ import {
 } from './personas.ts'
 import { type Script, scripts } from './scripts.ts'
 
-const namesSchema = z.object({
-  signInName: z.string(),
-  email: z.string().nullable(),
-  aliases: z.array(z.string()),
+const namesSchema = v.object({
+  signInName: v.string(),
+  email: v.nullable(v.string()),
+  aliases: v.array(v.string()),
 })
-const stateSchema = z.object({
+const stateSchema = v.object({
   /** By persona's id; those who are missing have the names they began with. */
-  names: z.record(z.string(), namesSchema),
+  names: v.record(v.string(), namesSchema),
   /** Script's id by persona's id. */
-  scripts: z.record(z.string(), z.string()),
-  approvedTenants: z.array(z.string()),
+  scripts: v.record(v.string(), v.string()),
+  approvedTenants: v.array(v.string()),
 })
 
 /** The people and mailboxes as they are now. What it was told is on disk when a call returns. */
@@ -106,9 +108,9 @@ export function openDirectory(file: string): Directory {
   }
 }
 
-function readState(file: string): z.infer<typeof stateSchema> {
+function readState(file: string): v.InferOutput<typeof stateSchema> {
   try {
-    return stateSchema.parse(JSON.parse(readFileSync(file, 'utf8')))
+    return parse(stateSchema, JSON.parse(readFileSync(file, 'utf8')))
   } catch (cause) {
     if (cause instanceof Error && 'code' in cause && cause.code === 'ENOENT')
       return { names: {}, scripts: {}, approvedTenants: [] }

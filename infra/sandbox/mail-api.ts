@@ -11,7 +11,7 @@
  *
  * A mailbox's id is its persona's, or that of a shared one. `/personas/{id}/…` does the same for personas.
  */
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Directory } from './directory.ts'
 import { type Exchange, mediaType, RequestError, readBody, redirect, sendJson } from './http-exchange.ts'
 import { answerTo, composeMail, type MailSummary, readMail } from './mail.ts'
@@ -21,18 +21,18 @@ import type { PostOffice } from './post-office.ts'
 import { parseInput, parseJson } from './request-input.ts'
 
 const limitBytes = 60 * 1024 * 1024
-const header = z.string().regex(/^[^\r\n]*$/, 'must be one line')
-const messageId = header.regex(/^<[^<>\s]+>$/, 'must be a Message-ID in angle brackets')
-const deliverySchema = z.strictObject({
-  from: z.strictObject({ address: z.email(), name: header.optional() }),
+const header = v.pipe(v.string(), v.regex(/^[^\r\n]*$/, 'must be one line'))
+const messageId = v.pipe(header, v.regex(/^<[^<>\s]+>$/, 'must be a Message-ID in angle brackets'))
+const deliverySchema = v.strictObject({
+  from: v.strictObject({ address: v.pipe(v.string(), v.rfcEmail()), name: v.optional(header) }),
   subject: header,
-  text: z.string(),
-  html: z.string().optional(),
-  inReplyTo: messageId.optional(),
-  references: z.array(messageId).optional(),
-  messageId: messageId.optional(),
+  text: v.string(),
+  html: v.optional(v.string()),
+  inReplyTo: v.optional(messageId),
+  references: v.optional(v.array(messageId)),
+  messageId: v.optional(messageId),
 })
-const replySchema = z.strictObject({ text: z.string().min(1, 'must not be empty') })
+const replySchema = v.strictObject({ text: v.pipe(v.string(), v.minLength(1, 'must not be empty')) })
 
 /** What the interface works on. */
 export interface MailApi {

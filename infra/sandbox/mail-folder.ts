@@ -1,18 +1,21 @@
 /** One folder of one mailbox on disk: a file per mail with its very bytes, and an index with UIDs and flags. */
+
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Message } from 'hoodiecrow-imap'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { parse } from '../../functions/channel/schema-check.ts'
 
-const indexSchema = z.object({
-  uidValidity: z.int().positive(),
-  uidNext: z.int().positive(),
-  messages: z.array(
-    z.object({
-      uid: z.int().positive(),
-      flags: z.array(z.string()),
-      internalDate: z.string(),
-      recipient: z.string().optional(),
+const indexSchema = v.object({
+  uidValidity: v.pipe(integer, v.gtValue(0)),
+  uidNext: v.pipe(integer, v.gtValue(0)),
+  messages: v.array(
+    v.object({
+      uid: v.pipe(integer, v.gtValue(0)),
+      flags: v.array(v.string()),
+      internalDate: v.string(),
+      recipient: v.optional(v.string()),
     }),
   ),
 })
@@ -90,7 +93,7 @@ export function openMailFolder(directory: string, newUidValidity: number): MailF
 function readContent(directory: string, indexFile: string): FolderContent | undefined {
   let file = indexFile
   try {
-    const index = indexSchema.parse(JSON.parse(readFileSync(indexFile, 'utf8')))
+    const index = parse(indexSchema, JSON.parse(readFileSync(indexFile, 'utf8')))
     const messages = index.messages.map(({ uid, flags, internalDate, recipient }) => {
       file = mailFile(directory, uid)
       return { uid, flags, internaldate: internalDate, raw: readFileSync(file, 'latin1'), recipient }

@@ -8,7 +8,7 @@
  *   GET /scripts                 → {scripts: [{id, label, group, providers}]}
  * The two PUTs are POSTs where the page's forms call them.
  */
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { Directory } from './directory.ts'
 import { type Exchange, mediaType, RequestError, readBody, redirect, sendJson } from './http-exchange.ts'
 import { addressesOf, type MailboxHolder, type Persona } from './personas.ts'
@@ -17,13 +17,15 @@ import { type Choosing, chooseScript, scriptNamed } from './script-choice.ts'
 import { scriptGroups } from './scripts.ts'
 
 const limitBytes = 100_000
-const address = z.email('must be a mail address').max(254)
-const namesSchema = z
-  .strictObject({ signInName: address.optional(), email: address.nullable().optional() })
-  .refine(names => names.signInName !== undefined || names.email !== undefined, {
-    message: 'must name signInName or email',
-  })
-const scriptSchema = z.strictObject({ script: z.string().nullable() })
+const address = v.pipe(v.string(), v.rfcEmail('must be a mail address'), v.maxLength(254))
+const namesSchema = v.pipe(
+  v.strictObject({ signInName: v.optional(address), email: v.optional(v.nullable(address)) }),
+  v.check(
+    names => names.signInName !== undefined || names.email !== undefined,
+    'must name signInName or email',
+  ),
+)
+const scriptSchema = v.strictObject({ script: v.nullable(v.string()) })
 
 /** Answers a request; false if there is nothing at its path. */
 export async function answerPersonaApi(exchange: Exchange, choosing: Choosing): Promise<boolean> {

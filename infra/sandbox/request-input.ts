@@ -1,5 +1,6 @@
 /** Checks what a program or a form sent, and names the field that is wrong. */
-import type { z } from 'zod'
+import type * as v from 'valibot'
+import { check } from '../../functions/channel/schema-check.ts'
 import { RequestError } from './http-exchange.ts'
 
 /**
@@ -7,14 +8,12 @@ import { RequestError } from './http-exchange.ts'
  *
  * @throws {RequestError} 400 naming the field
  */
-export function parseInput<T>(schema: z.ZodType<T>, input: unknown): T {
-  const result = schema.safeParse(input)
+export function parseInput<S extends v.GenericSchema>(schema: S, input: unknown): v.InferOutput<S> {
+  const result = check(schema, input)
   if (result.success) return result.data
-  const [issue] = result.error.issues
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys[0] : undefined
-  const path = issue?.path.join('.')
-  const field = unknown ?? (path ? path : 'body')
-  throw new RequestError(`${field}: ${issue?.message ?? 'is wrong'}`, { status: 400, field })
+  const [broken] = result.broken
+  const field = broken?.path.join('.') || 'body'
+  throw new RequestError(`${field}: ${broken?.rule ?? 'is wrong'}`, { status: 400, field })
 }
 
 /** @throws {RequestError} 400 where the body is no JSON */

@@ -1,30 +1,32 @@
 /** Makes once and keeps the RSA keys by which the sandbox's identity providers sign, and changes them on request. */
+
 import { randomUUID } from 'node:crypto'
 import { chmod, readFile, rename, writeFile } from 'node:fs/promises'
 import { exportJWK, generateKeyPair, type JWK } from 'jose'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { type Persona, tenants } from './personas.ts'
 
-const privateKeySchema = z.looseObject({
-  kty: z.literal('RSA'),
-  kid: z.string(),
-  alg: z.literal('RS256'),
-  use: z.literal('sig'),
-  n: z.string(),
-  e: z.string(),
-  d: z.string(),
+const privateKeySchema = v.looseObject({
+  kty: v.literal('RSA'),
+  kid: v.string(),
+  alg: v.literal('RS256'),
+  use: v.literal('sig'),
+  n: v.string(),
+  e: v.string(),
+  d: v.string(),
 })
-const keyFileSchema = z.object({
+const keyFileSchema = v.object({
   microsoft: privateKeySchema,
   google: privateKeySchema,
   /** Missing in a file from before there were personal accounts. */
-  consumers: privateKeySchema.optional(),
+  consumers: v.optional(privateKeySchema),
   /** Keys that a rotation replaced. */
-  retired: z.array(privateKeySchema).default([]),
+  retired: v.optional(v.array(privateKeySchema), []),
 })
 
 /** A private RSA key in JWK form, with `kid`, `alg` and `use`. */
-export type SigningKey = z.infer<typeof privateKeySchema>
+export type SigningKey = v.InferOutput<typeof privateKeySchema>
 
 /** Who has a key: Microsoft one for work accounts and another for personal ones, and Google. */
 export type KeyOwner = 'microsoft' | 'consumers' | 'google'
@@ -86,7 +88,7 @@ export function publicKey({ kty, kid, alg, use, n, e }: SigningKey): JWK & { kid
 /** A key that no JWKS shows. */
 export async function makeKey(): Promise<SigningKey> {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true })
-  return privateKeySchema.parse({
+  return parse(privateKeySchema, {
     ...(await exportJWK(privateKey)),
     kid: randomUUID(),
     alg: 'RS256',
@@ -94,14 +96,14 @@ export async function makeKey(): Promise<SigningKey> {
   })
 }
 
-async function readKeys(file: string): Promise<z.infer<typeof keyFileSchema> | undefined> {
+async function readKeys(file: string): Promise<v.InferOutput<typeof keyFileSchema> | undefined> {
   const text = await readFile(file, 'utf8').catch(error => {
     if (error.code === 'ENOENT') return undefined
     throw error
   })
   if (text === undefined) return undefined
   try {
-    return keyFileSchema.parse(JSON.parse(text))
+    return parse(keyFileSchema, JSON.parse(text))
   } catch (cause) {
     throw new Error(
       `Cannot read the sandbox's signing keys: ${file} is damaged: delete it and sign in again`,

@@ -6,6 +6,7 @@ import { decodeProtectedHeader, exportJWK, generateKeyPair, importJWK, jwtVerify
 import { expect, onTestFinished, test } from 'vitest'
 import { bySecret, openClientCredentials } from '../../functions/channel/client-credential.ts'
 import { type ConfiguredApp, oauthAppsSchema } from '../../functions/channel/oauth-app.ts'
+import { check, parse } from '../../functions/channel/schema-check.ts'
 import { refreshGrant } from '../../functions/channel/token-endpoint.ts'
 import { startKeysAndSecrets } from '../../infra/local/keys-and-secrets.ts'
 import { openClock } from '../support/clock.ts'
@@ -183,12 +184,12 @@ test.each<[string, object]>([
   ['a fingerprint that is none', { signingKey: { kmsKeyArn, certificateSha256: 'abc' } }],
   ['a date that is none', { clientSecret: 'x', secretExpiresAt: 'next year' }],
 ])('an OAuth app with %s is refused when it is read', (_what, credential) => {
-  expect(oauthAppsSchema.safeParse({ microsoft: { clientId, ...credential } }).success).toBe(false)
+  expect(check(oauthAppsSchema, { microsoft: { clientId, ...credential } }).success).toBe(false)
 })
 
 test('a certificate’s fingerprint may be written as openssl prints it', () => {
   const printed = fingerprint.toUpperCase().match(/../g)?.join(':') ?? ''
-  const apps = oauthAppsSchema.parse({
+  const apps = parse(oauthAppsSchema, {
     microsoft: { clientId, signingKey: { ...signingKey, certificateSha256: printed } },
   })
   expect(apps.microsoft?.signingKey?.certificateSha256).toBe(fingerprint)

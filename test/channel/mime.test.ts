@@ -5,6 +5,7 @@ import { simpleParser } from 'mailparser'
 import { expect, test } from 'vitest'
 import { type MessageDocument, messageDocumentSchema } from '../../functions/channel/message-document.ts'
 import { composeMime } from '../../functions/channel/mime.ts'
+import { check, parse } from '../../functions/channel/schema-check.ts'
 
 const base = {
   id: 'msg_test',
@@ -17,7 +18,7 @@ const base = {
 const customer = { address: 'customer@outside.example' }
 
 const compose = (document: object) =>
-  composeDocument(messageDocumentSchema.parse({ to: [customer], text: 'Hi', ...document }))
+  composeDocument(parse(messageDocumentSchema, { to: [customer], text: 'Hi', ...document }))
 
 function composeDocument(document: MessageDocument, changes: object = {}) {
   const files = document.attachments.map(({ content = '', contentId = null, ...file }) => ({
@@ -124,11 +125,11 @@ test('no document that passes makes a header that is not ours', async () => {
   let passed = 0
   await fc.assert(
     fc.asyncProperty(documents, async given => {
-      const result = messageDocumentSchema.safeParse(given)
+      const result = check(messageDocumentSchema, given)
       fc.pre(result.success)
       passed += 1
       const document = result.data
-      const raw = await composeDocument(document ?? messageDocumentSchema.parse({}))
+      const raw = await composeDocument(document ?? parse(messageDocumentSchema, {}))
       const custom = Object.keys(document?.headers ?? {}).map(name => name.toLowerCase())
       for (const name of namesOf(raw)) expect(own.has(name) || custom.includes(name)).toBe(true)
       expect(namesOf(raw).filter(name => own.has(name))).toHaveLength(
@@ -186,7 +187,7 @@ test('the same document at the same time gives the same bytes', async () => {
 })
 
 test('another message has other boundaries', async () => {
-  const document = messageDocumentSchema.parse({ to: [customer], text: 'a', html: 'b' })
+  const document = parse(messageDocumentSchema, { to: [customer], text: 'a', html: 'b' })
   const first = await composeDocument(document)
   const second = await composeDocument(document, { id: 'msg_other' })
   const boundary = (raw: Buffer) => /boundary="([^"]+)"/.exec(raw.toString())?.[1]

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { oauthAppsSchema } from '../../functions/channel/oauth-app.ts'
 import { mergeProviders, providerOf, tenantUrl } from '../../functions/channel/provider.ts'
+import { check, parse } from '../../functions/channel/schema-check.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 
 const builtIn = mergeProviders({})
@@ -121,6 +122,6 @@ test('a tenant goes into an endpoint’s template, and cannot lead to another ho
 
 test('OAuth apps: the tenant is common unless said, unknown fields are refused', () => {
   const app = { clientId: 'a', clientSecret: 'b' }
-  expect(oauthAppsSchema.parse({ microsoft: app })).toEqual({ microsoft: { ...app, tenant: 'common' } })
-  expect(oauthAppsSchema.safeParse({ microsoft: { ...app, secret: 'x' } }).success).toBe(false)
+  expect(parse(oauthAppsSchema, { microsoft: app })).toEqual({ microsoft: { ...app, tenant: 'common' } })
+  expect(check(oauthAppsSchema, { microsoft: { ...app, secret: 'x' } }).success).toBe(false)
 })

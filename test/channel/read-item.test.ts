@@ -1,15 +1,15 @@
 /** Items of earlier and of newer releases. */
 
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
 import { readItem } from '../../functions/channel/table.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 
 /** A noun that once held one address in a text, and holds a list by now. */
-const schema = z.object({
-  id: z.string(),
-  to: z.array(z.string()),
-  note: z.string().nullable().default(null),
+const schema = v.object({
+  id: v.string(),
+  to: v.array(v.string()),
+  note: v.optional(v.nullable(v.string()), null),
 })
 const upgrades = [(item: Record<string, unknown>) => ({ ...item, to: [item.to] })]
 

@@ -3,6 +3,7 @@
 import { expect, test } from 'vitest'
 import { cursorSchema, writeCursor } from '../../functions/channel/paging.ts'
 import { findRoute, readBody } from '../../functions/channel/route.ts'
+import { check, parse } from '../../functions/channel/schema-check.ts'
 import { httpRequest } from '../support/http-requests.ts'
 import { thrownBy } from '../support/thrown-error.ts'
 
@@ -70,7 +71,7 @@ test.each(['', '{', 'secret text', '{"a":1}}'])('the body %j is no JSON, and is 
 
 test('a cursor brings back the place it was made of', () => {
   const place = '2026-11-24T10:00:00.000Z#msg_1'
-  expect(cursorSchema.parse(writeCursor(place))).toBe(place)
+  expect(parse(cursorSchema, writeCursor(place))).toBe(place)
   expect(writeCursor(null)).toBeNull()
 })
 
@@ -81,5 +82,5 @@ test.each([
   Buffer.from('ä').toString('base64url'),
   Buffer.from('x'.repeat(401)).toString('base64url'),
 ])('the cursor %j is none', cursor => {
-  expect(cursorSchema.safeParse(cursor).success).toBe(false)
+  expect(check(cursorSchema, cursor).success).toBe(false)
 })

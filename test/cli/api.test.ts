@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs'
 import { createServer, type IncomingHttpHeaders, type RequestListener } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { expect, onTestFinished, test } from 'vitest'
-import * as z from 'zod'
 import { openApi } from '../../infra/cli/api.ts'
 import { exitCodes } from '../../infra/cli/command.ts'
 import { listenOnLoopback } from '../../infra/local/loopback.ts'
@@ -37,7 +37,7 @@ const apiAt = (url: string, downloadMs?: number) =>
 
 test.each<[string, (api: ReturnType<typeof apiAt>) => Promise<unknown>, unknown]>([
   ['bytes', async api => Buffer.from(await api.bytes('/raw')).toString(), '{"id":"large"}'],
-  ['a document', api => api.call(z.object({ id: z.string() }), 'GET', '/v1/messages/large'), { id: 'large' }],
+  ['a document', api => api.call(v.object({ id: v.string() }), 'GET', '/v1/messages/large'), { id: 'large' }],
 ])(
   '%s that lie elsewhere are fetched there, and the key goes to the API alone',
   async (_what, read, expected) => {

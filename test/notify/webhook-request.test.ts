@@ -2,6 +2,7 @@
 
 import { expect, test } from 'vitest'
 import type { PostroomEvent } from '../../functions/channel/events.ts'
+import { check } from '../../functions/channel/schema-check.ts'
 import { postEvent } from '../../functions/channel/webhook-request.ts'
 import { type Egress, newWebhookSchema, type Webhook } from '../../functions/channel/webhooks.ts'
 import { useReceivers } from '../support/webhook-receiver.ts'
@@ -90,5 +91,5 @@ test.each([
   '',
   `https://app.example/${'x'.repeat(2_000)}`,
 ])('%j is no URL for a webhook', url => {
-  expect(newWebhookSchema.safeParse({ url }).success).toBe(false)
+  expect(check(newWebhookSchema, { url }).success).toBe(false)
 })

@@ -1,6 +1,8 @@
 /** Sign-in with Microsoft: the code flow, refreshes, refusals. */
+
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { personas, tenants } from '../../infra/sandbox/personas.ts'
 import { auth, authenticate, exchangeSession } from './logins.ts'
 import {
@@ -18,7 +20,7 @@ import {
 } from './running-sandbox.ts'
 import { verifyIdToken } from './verified-id-token.ts'
 
-const keySet = z.object({ keys: z.array(z.looseObject({ issuer: z.string() })) })
+const keySet = v.object({ keys: v.array(v.looseObject({ issuer: v.string() })) })
 const grace = personas.find(({ id }) => id === 'grace')
 
 test.for(['common', 'organizations', tenants.tenantA])(
@@ -304,7 +306,7 @@ test('each key names the issuer it signs for: the template for work accounts, on
   const sandbox = await sandboxForTest()
   const issuersAt = async (tenant: string) => {
     const response = await fetch(sandbox.providers.microsoft.jwksUri.replace('{tenant}', tenant))
-    const { keys } = keySet.parse(await response.json())
+    const { keys } = parse(keySet, await response.json())
     return keys.map(({ issuer }) => issuer)
   }
   const issuer = (tenantId: string) => `${sandbox.origin}/entra/${tenantId}/v2.0`

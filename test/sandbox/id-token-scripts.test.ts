@@ -1,8 +1,10 @@
 /** Scripts that give an id_token which must not be believed, or which holds less or other than usual. */
+
 import { createHmac, createPublicKey } from 'node:crypto'
 import { createRemoteJWKSet, decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose'
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { tenants } from '../../infra/sandbox/personas.ts'
 import {
   askForTokens,
@@ -14,7 +16,7 @@ import {
 import { verifyIdToken } from './verified-id-token.ts'
 
 const running = sandboxForFile()
-const jwks = z.object({ keys: z.array(z.looseObject({ kid: z.string(), issuer: z.string().optional() })) })
+const jwks = v.object({ keys: v.array(v.looseObject({ kid: v.string(), issuer: v.optional(v.string()) })) })
 const linus = { persona: 'linus', provider: 'google' } as const
 
 /** The id_token of a sign-in by the script, unverified. */
@@ -28,7 +30,7 @@ async function idTokenOf(
 }
 
 async function keysAt(url: string) {
-  return jwks.parse(await (await fetch(url.replace('{tenant}', 'common'))).json()).keys
+  return parse(jwks, await (await fetch(url.replace('{tenant}', 'common'))).json()).keys
 }
 
 /** Changes of claims that leave the token well signed. */

@@ -1,11 +1,13 @@
 /** The sandbox's own HTTP interface and its page. */
+
 import { request } from 'node:http'
 import nodemailer from 'nodemailer'
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { accessTokenOf, listMessages, type RunningSandbox, sandboxForTest } from './running-sandbox.ts'
 
-const personaList = z.object({ personas: z.array(z.looseObject({ id: z.string() })) })
+const personaList = v.object({ personas: v.array(v.looseObject({ id: v.string() })) })
 
 function post(sandbox: RunningSandbox, { path, body }: { path: string; body: object }) {
   return fetch(`${sandbox.origin}${path}`, {
@@ -35,7 +37,7 @@ async function adaWrites(
 
 test('the personas are listed, with the one whose names diverge', async () => {
   const sandbox = await sandboxForTest()
-  const { personas } = personaList.parse(await (await fetch(`${sandbox.origin}/personas`)).json())
+  const { personas } = parse(personaList, await (await fetch(`${sandbox.origin}/personas`)).json())
   expect(personas).toContainEqual({
     id: 'grace',
     provider: 'microsoft',

@@ -1,10 +1,12 @@
 /** A sandbox on free ports in a fresh folder, and the steps that an app and a browser take with it. */
+
 import { createHash, randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import * as v from 'valibot'
 import { afterAll, beforeAll, onTestFinished } from 'vitest'
-import * as z from 'zod'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import type { ProviderId } from '../../infra/sandbox/personas.ts'
 import { type Sandbox, type SandboxOptions, startSandbox } from '../../infra/sandbox/sandbox.ts'
@@ -18,23 +20,23 @@ export const outlookScopes =
   'openid profile email offline_access https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send'
 const gmailScopes = 'openid email profile https://mail.google.com/'
 
-const tokenAnswer = z.looseObject({
-  access_token: z.string().optional(),
-  refresh_token: z.string().optional(),
-  id_token: z.string().optional(),
-  scope: z.string().optional(),
-  error_description: z.string().optional(),
+const tokenAnswer = v.looseObject({
+  access_token: v.optional(v.string()),
+  refresh_token: v.optional(v.string()),
+  id_token: v.optional(v.string()),
+  scope: v.optional(v.string()),
+  error_description: v.optional(v.string()),
 })
 
 /** What the token endpoint answered. */
-export type TokenAnswer = z.infer<typeof tokenAnswer>
+export type TokenAnswer = v.InferOutput<typeof tokenAnswer>
 
-const messageList = z.object({
-  messages: z.array(
-    z.looseObject({
-      id: z.string().optional(),
-      messageId: z.string().nullable(),
-      from: z.array(z.unknown()),
+const messageList = v.object({
+  messages: v.array(
+    v.looseObject({
+      id: v.optional(v.string()),
+      messageId: v.nullable(v.string()),
+      from: v.array(v.unknown()),
     }),
   ),
 })
@@ -42,7 +44,7 @@ const messageList = z.object({
 /** The mails that the sandbox lists at a path. */
 export async function listMessages(sandbox: Sandbox, path: string) {
   const response = await fetch(`${sandbox.origin}${path}`)
-  return messageList.parse(await response.json()).messages
+  return parse(messageList, await response.json()).messages
 }
 
 /** A sandbox, and what starts it again with the same data on the same ports. */
@@ -193,7 +195,7 @@ export async function askForTokens(
     method: 'POST',
     body: new URLSearchParams({ client_id: clientId, client_secret: clientSecret, ...form }),
   })
-  return { status: response.status, body: tokenAnswer.parse(await response.json()) }
+  return { status: response.status, body: parse(tokenAnswer, await response.json()) }
 }
 
 /** The form that redeems a code. */

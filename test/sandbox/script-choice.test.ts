@@ -1,6 +1,8 @@
 /** Choosing scripts: on the consent page, on the page at `/`, and by program. */
+
+import * as v from 'valibot'
 import { expect, test } from 'vitest'
-import * as z from 'zod'
+import { parse } from '../../functions/channel/schema-check.ts'
 import {
   decide,
   follow,
@@ -12,22 +14,22 @@ import {
   sendConsent,
 } from './running-sandbox.ts'
 
-const personaList = z.object({
-  personas: z.array(z.looseObject({ id: z.string(), script: z.string().nullable() })),
+const personaList = v.object({
+  personas: v.array(v.looseObject({ id: v.string(), script: v.nullable(v.string()) })),
 })
-const scriptList = z.object({
-  scripts: z.array(
-    z.strictObject({
-      id: z.string(),
-      label: z.string().min(1),
-      group: z.string().min(1),
-      providers: z.array(z.enum(['microsoft', 'google'])).min(1),
+const scriptList = v.object({
+  scripts: v.array(
+    v.strictObject({
+      id: v.string(),
+      label: v.pipe(v.string(), v.minLength(1)),
+      group: v.pipe(v.string(), v.minLength(1)),
+      providers: v.pipe(v.array(v.picklist(['microsoft', 'google'])), v.minLength(1)),
     }),
   ),
 })
 
 async function scriptOf(sandbox: RunningSandbox, persona: string) {
-  const { personas } = personaList.parse(await (await fetch(`${sandbox.origin}/personas`)).json())
+  const { personas } = parse(personaList, await (await fetch(`${sandbox.origin}/personas`)).json())
   return personas.find(({ id }) => id === persona)?.script
 }
 
@@ -40,7 +42,7 @@ async function consentPage(sandbox: RunningSandbox, provider: 'microsoft' | 'goo
 
 test('the list tells every script once, and each can be set for a persona of its providers', async () => {
   const sandbox = await sandboxForTest()
-  const { scripts } = scriptList.parse(await (await fetch(`${sandbox.origin}/scripts`)).json())
+  const { scripts } = parse(scriptList, await (await fetch(`${sandbox.origin}/scripts`)).json())
   expect(new Set(scripts.map(({ id }) => id)).size).toBe(scripts.length)
   for (const { id, providers } of scripts) {
     for (const provider of providers) {

@@ -1,7 +1,9 @@
 /** Requests as API Gateway hands them to a function (payload format 2.0), and answers as a program reads them. */
 
-import * as z from 'zod'
+import * as v from 'valibot'
 import type { HttpAnswer, HttpRequest } from '../../functions/channel/http.ts'
+import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { parse } from '../../functions/channel/schema-check.ts'
 
 export interface RequestParts {
   routeKey?: string
@@ -48,19 +50,19 @@ export function httpRequest(call: string, parts: RequestParts = {}): HttpRequest
 }
 
 /** RFC 9457, as this API fills it. */
-const problemSchema = z.strictObject({
-  type: z.literal('about:blank'),
-  title: z.string().min(1),
-  status: z.int(),
-  code: z.string(),
-  actor: z.string(),
-  detail: z.string(),
-  errors: z.array(z.strictObject({ field: z.string(), rule: z.string(), found: z.string() })),
+const problemSchema = v.strictObject({
+  type: v.literal('about:blank'),
+  title: v.pipe(v.string(), v.minLength(1)),
+  status: integer,
+  code: v.string(),
+  actor: v.string(),
+  detail: v.string(),
+  errors: v.array(v.strictObject({ field: v.string(), rule: v.string(), found: v.string() })),
 })
 
 /** @throws Error if the answer is no problem document whose status is its own */
 export function problemOf(answer: HttpAnswer) {
-  const problem = problemSchema.parse(JSON.parse(answer.body ?? ''))
+  const problem = parse(problemSchema, JSON.parse(answer.body ?? ''))
   if (answer.headers?.['content-type'] !== 'application/problem+json')
     throw new Error('The content type is another')
   if (answer.statusCode !== problem.status)
@@ -70,5 +72,5 @@ export function problemOf(answer: HttpAnswer) {
 
 /** The body of a JSON answer, for a test to look into. */
 export function jsonOf(answer: HttpAnswer) {
-  return z.record(z.string(), z.any()).parse(JSON.parse(answer.body ?? ''))
+  return parse(v.record(v.string(), v.any()), JSON.parse(answer.body ?? ''))
 }

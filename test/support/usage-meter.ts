@@ -5,7 +5,8 @@
  */
 
 import { type AttributeValue, DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb'
-import * as z from 'zod'
+import * as v from 'valibot'
+import { parse } from '../../functions/channel/schema-check.ts'
 import { keyNames } from '../../functions/channel/table-names.ts'
 import type { Workbench } from './workbench.ts'
 
@@ -21,21 +22,27 @@ export interface Usage {
 const nothing: Usage = { reads: 0, writes: 0, s3Puts: 0, s3Gets: 0, snsPublishes: 0, kmsCalls: 0 }
 
 /** Marshalled or not: it depends on which of the two clients made the call. */
-const text = z.union([z.string(), z.looseObject({ S: z.string() }).transform(({ S }) => S)])
-const key = z.looseObject({ pk: text, sk: text })
-const inputSchema = z.looseObject({
-  TableName: z.string().optional(),
-  Key: z.unknown().optional(),
-  Item: z.unknown().optional(),
-  ConsistentRead: z.boolean().optional(),
+const text = v.union([
+  v.string(),
+  v.pipe(
+    v.looseObject({ S: v.string() }),
+    v.transform(({ S }) => S),
+  ),
+])
+const key = v.looseObject({ pk: text, sk: text })
+const inputSchema = v.looseObject({
+  TableName: v.optional(v.string()),
+  Key: v.optional(v.unknown()),
+  Item: v.optional(v.unknown()),
+  ConsistentRead: v.optional(v.boolean()),
 })
-const outputSchema = z.looseObject({
-  ConsumedCapacity: z
-    .union([
-      z.looseObject({ CapacityUnits: z.number() }),
-      z.array(z.looseObject({ CapacityUnits: z.number() })),
-    ])
-    .optional(),
+const outputSchema = v.looseObject({
+  ConsumedCapacity: v.optional(
+    v.union([
+      v.looseObject({ CapacityUnits: v.number() }),
+      v.array(v.looseObject({ CapacityUnits: v.number() })),
+    ]),
+  ),
 })
 
 type Stored = Record<string, AttributeValue> | undefined
@@ -70,8 +77,8 @@ export async function openMeter({
     credentials: stores.dynamodb.config.credentials,
     endpoint,
   })
-  const look = async ({ TableName, Key, Item }: z.output<typeof inputSchema>): Promise<Stored> => {
-    const { pk, sk } = key.parse(Key ?? Item)
+  const look = async ({ TableName, Key, Item }: v.InferOutput<typeof inputSchema>): Promise<Stored> => {
+    const { pk, sk } = parse(key, Key ?? Item)
     const wanted = { pk: { S: pk }, sk: { S: sk } }
     return (await peek.send(new GetItemCommand({ TableName, Key: wanted, ConsistentRead: true }))).Item
   }
@@ -79,11 +86,11 @@ export async function openMeter({
   stores.dynamodb.middlewareStack.add(
     (next, { commandName = '' }) =>
       async args => {
-        const input = inputSchema.parse(args.input)
+        const input = parse(inputSchema, args.input)
         const isWrite = /^(Put|Update|Delete)/.test(commandName)
         const before = isWrite ? await look(input) : undefined
         const result = await next({ ...args, input: { ...args.input, ReturnConsumedCapacity: 'TOTAL' } })
-        const consumed = [outputSchema.parse(result.output).ConsumedCapacity ?? []].flat()
+        const consumed = [parse(outputSchema, result.output).ConsumedCapacity ?? []].flat()
         const units = consumed.reduce((sum, { CapacityUnits }) => sum + CapacityUnits, 0)
         if (isWrite) used.writes += units + indexWrites(before, await look(input))
         else used.reads += Math.max(units, input.ConsistentRead ? 1 : 0.5)
