@@ -1,6 +1,6 @@
 /**
- * A process of its own that is one cold start: it loads a function's bundle, calls its handler once, and prints the
- * milliseconds of both and the resident memory after them. What goes wrong in the handler ends it.
+ * A process of its own that is one cold start: it loads a function's bundle, calls its handler once, and prints when
+ * it began, the milliseconds of both and the resident memory after them. What goes wrong in the handler ends it.
  */
 
 import { pathToFileURL } from 'node:url'
@@ -14,6 +14,7 @@ const answered = performance.now()
 
 console.log(
   JSON.stringify({
+    begunAtMs: performance.timeOrigin + begun,
     initMs: loaded - begun,
     firstMs: answered - loaded,
     residentMebibytes: process.memoryUsage.rss() / 2 ** 20,

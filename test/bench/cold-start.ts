@@ -68,6 +68,8 @@ export async function deployedFunctions(url: string): Promise<DeployedFunction[]
 }
 
 export interface ColdStart {
+  /** By the clock that all processes of a machine have in common. */
+  begunAtMs: number
   initMs: number
   firstMs: number
   residentMebibytes: number
@@ -86,6 +88,7 @@ export async function startCold(
 }
 
 export interface BundleSize {
+  files: number
   bytes: number
   gzippedBytes: number
 }
@@ -105,6 +108,7 @@ export async function sizeAtStart(file: string): Promise<BundleSize> {
   await follow(file)
   const contents = [...read.values()]
   return {
+    files: contents.length,
     bytes: contents.reduce((sum, content) => sum + content.length, 0),
     gzippedBytes: contents.reduce((sum, content) => sum + gzipSync(content).length, 0),
   }
@@ -118,8 +122,8 @@ const received = (text: string) => ({
 
 export interface EmptyCloud {
   url: string
-  /** Requests so far. */
-  calls(): number
+  /** When each request so far was answered, by the clock of `begunAtMs`. */
+  answeredAtMs(): readonly number[]
   /** Connections so far. */
   connections(): number
   close(): void
@@ -134,9 +138,8 @@ export async function startEmptyCloud(certificate: { key: string; cert: string }
     Query: { Items: [], Count: 0 },
     BatchGetItem: { Responses: {}, UnprocessedKeys: {} },
   }
-  let calls = 0
+  const answeredAtMs: number[] = []
   const server = createServer(certificate, (request, response) => {
-    calls++
     const operation =
       String(request.headers['x-amz-target'] ?? '')
         .split('.')
@@ -150,6 +153,7 @@ export async function startEmptyCloud(certificate: { key: string; cert: string }
       response.end(
         JSON.stringify(answers[operation] ?? { ...(operation === 'SendMessage' && received(text)) }),
       )
+      answeredAtMs.push(performance.timeOrigin + performance.now())
     })
   })
   // Whoever comes back, however late, finds its connection as it was.
@@ -161,7 +165,7 @@ export async function startEmptyCloud(certificate: { key: string; cert: string }
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   return {
     url: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    calls: () => calls,
+    answeredAtMs: () => answeredAtMs,
     connections: () => connections,
     close() {
       server.close()
