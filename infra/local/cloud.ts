@@ -84,6 +84,10 @@ export interface Cloud {
   withhold(statement?: Statement): void
   /** What the functions have asked of the engines since the start: one example of each kind of call. */
   uses(): Use[]
+  /** For tests: what is still to be done, in invocations and in messages of the queues that functions read. */
+  inWork(): { invocations: number; messages: number }
+  /** For tests: empties the queues that functions read, since what failed would come back minutes later. */
+  dropMessages(): void
   /** Gives running invocations a moment (`closingGraceMs`) to end, then releases all ports, threads and files. */
   close(): Promise<void>
 }
@@ -174,6 +178,13 @@ async function start(options: CloudOptions, opened: Opened): Promise<Cloud> {
     policies: [...policies.values()],
     withhold: gate.withhold,
     uses: gate.uses,
+    inWork: () => ({
+      invocations: sum([...pools.values()].map(pool => pool.inWork())),
+      messages: sum(sources.map(source => aws.messagesIn(source.queueUrl))),
+    }),
+    dropMessages() {
+      for (const source of sources) aws.dropMessages(source.queueUrl)
+    },
     invoke: async (functionId, event) => findByPrefix(pools, functionId).invoke(event),
     kill: async functionId => findByPrefix(pools, functionId).kill(),
     close() {
@@ -242,6 +253,10 @@ function findByPrefix(pools: Map<string, FunctionPool>, functionId: string): Fun
   throw new LocalError(
     `No single function is called "${functionId}"; there are ${ids.map(plainName).join(', ')}.`,
   )
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** Waits for the promise, but no longer than this; a failure counts as an end too. */

@@ -28,6 +28,8 @@ export interface FunctionPool {
   kill(): Promise<void>
   /** As kill(), and for good: later invocations are rejected. */
   close(): Promise<void>
+  /** How many invocations are running or waiting. */
+  inWork(): number
   /** Resolves when no invocation is running or waiting. */
   whenIdle(): Promise<void>
 }
@@ -130,6 +132,7 @@ export function createPool(
       for (const wake of waiting.splice(0)) wake()
       await kill()
     },
+    inWork: () => invocations.size,
     async whenIdle() {
       while (invocations.size > 0) await Promise.all(invocations)
     },

@@ -21,6 +21,7 @@ export interface QueueSourceOptions {
 }
 
 export interface QueueSource {
+  queueUrl: string
   /** Takes no further message. Resolves once those in hand are done with. The engine must end its receives first. */
   stop(): Promise<void>
 }
@@ -66,6 +67,7 @@ export function startQueueSource(options: QueueSourceOptions): QueueSource {
 
   const polling = poll()
   return {
+    queueUrl: options.queueUrl,
     stop() {
       stopping = true
       return polling

@@ -26,6 +26,10 @@ export interface AwsEngine extends Engine {
    * whoever held these messages ended with the last process, and their visibility time-out may be minutes away.
    */
   returnMessages(queueName: string): void
+  /** How many messages lie in a queue: those to come later and those handed out are among them. */
+  messagesIn(queueUrl: string): number
+  /** Empties a queue at once; of what is handed out, nothing comes back. */
+  dropMessages(queueUrl: string): void
   /** Answers every waiting receive at once, so that no forgotten one swallows a message during the shutdown. */
   endReceives(): void
 }
@@ -80,6 +84,11 @@ export async function startAws(options: {
         message.visibilityDeadline = 0
       }
     },
+    messagesIn(queueUrl) {
+      const { ready = [], delayed = [], inflight = [] } = sqsStore.getQueue(queueUrl)?.inspectMessages() ?? {}
+      return ready.length + delayed.length + inflight.length
+    },
+    dropMessages: queueUrl => sqsStore.getQueue(queueUrl)?.purge(),
     endReceives: () => sqsStore.shutdown(),
     close: async () => {
       await app.close()

@@ -9,6 +9,7 @@ import { type App, type Json, openApp } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import type { Boot } from '../../infra/local/execution-environment.ts'
 import type { Settings } from '../../infra/local/settings.ts'
+import { synthesize } from '../../infra/local/synthesize.ts'
 import { type System, startSystem } from '../../infra/local/system.ts'
 import { assemblyFolder, cacheFolder } from './cache.ts'
 
@@ -80,6 +81,8 @@ export function useRunningSystem(
     await cp(join(cacheFolder, 'sandbox'), join(folder, 'sandbox'), { recursive: true })
     if (options.changeAssembly) {
       assembly = join(folder, 'assembly')
+      // Nobody may have started a system before.
+      await synthesize({ folder: assemblyFolder })
       await cp(assemblyFolder, assembly, { recursive: true })
       await options.changeAssembly(assembly)
     }
