@@ -1,6 +1,7 @@
 /**
  * What each function may do on AWS, and to what; everything else is refused. The local runner holds every call against
- * the synthesized policies (infra/local/policies.ts), and test/system/privileges.test.ts finds what is granted in vain.
+ * the synthesized policies (infra/local/policies.ts), and test/system/privileges.test.ts finds what is granted in vain. A
+ * new statement needs a step in test/system/statement-steps.ts that cannot be taken without it.
  */
 
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb'

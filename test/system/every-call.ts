@@ -3,9 +3,6 @@
 import { createServer } from 'node:http'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
-import { DeleteObjectCommand, S3Client } from '@aws-sdk/client-s3'
-import { SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs'
-import { DynamoDBDocumentClient, UpdateCommand } from '@aws-sdk/lib-dynamodb'
 import { vi } from 'vitest'
 import { openSeal } from '../../functions/channel/seal.ts'
 import { openTable } from '../../functions/channel/table.ts'
@@ -14,10 +11,23 @@ import { newPerson } from '../../infra/local/as-person.ts'
 import { listenOnLoopback } from '../../infra/local/loopback.ts'
 import type { System } from '../../infra/local/system.ts'
 import { signIn } from '../sandbox/running-sandbox.ts'
+import {
+  asCaller,
+  changeChannel,
+  changeItem,
+  deleteRaw,
+  endToken,
+  makeDue,
+  type Places,
+  past,
+  placesOf,
+  queueMessage,
+  storedChannel,
+} from '../support/behind-the-api.ts'
+import { quiet } from '../support/quiet.ts'
 import type { RunningSystem } from '../support/running-system.ts'
 
 const customer = { address: 'customer@outside.example', name: 'Casey' }
-const past = '2020-01-01T00:00:00.000Z'
 
 /** What a step starts from: a mailbox that has received and answered a mail. */
 interface Given {
@@ -26,11 +36,12 @@ interface Given {
   places: Places
 }
 
-export type Step = (running: RunningSystem, given: Given) => Promise<void>
+type Step = (running: RunningSystem, given: Given) => Promise<void>
 
 /** What is done with that mailbox, in this order; none needs another. The last one disconnects it. */
-export const steps = {
+const steps = {
   appReadsEverything,
+  tokensThatEnded,
   mailThatIsGone,
   bounceAndReparse,
   queueDocuments,
@@ -49,54 +60,10 @@ export async function makeEveryCall(running: RunningSystem): Promise<void> {
   for (const step of Object.values(steps)) await step(running, given)
 }
 
-/** What this test itself reaches into, and with what name. */
-export async function placesOf({ system }: RunningSystem) {
-  const { endpoints, outputs, policies } = system.cloud
-  const arns = policies.flatMap(({ statements }) => statements).flatMap(({ resources }) => resources)
-  const last = (pattern: RegExp) => arns.flatMap(arn => pattern.exec(arn)?.[1] ?? [])[0] ?? ''
-  return {
-    endpoints,
-    outboundQueueUrl: outputs.OutboundQueueUrl,
-    mainTable: last(/:table\/([^/]*Main[^/]*)$/),
-    secretsTable: last(/:table\/([^/]*Secrets[^/]*)$/),
-    bucket: last(/^arn:aws:s3:::([^/]+)$/),
-    tokenKeyArn: last(/^(arn:aws:kms:.*)$/),
-  }
-}
-
-type Places = Awaited<ReturnType<typeof placesOf>>
-
-const asCaller = (accessKeyId = 'local') => ({
-  region: 'us-east-1',
-  credentials: { accessKeyId, secretAccessKey: 'local' },
-})
-
-export function changeItem(
-  { endpoints }: Places,
-  TableName: string,
-  Key: Record<string, string>,
-  values: Json,
-) {
-  const client = DynamoDBDocumentClient.from(
-    new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }),
-  )
-  const names = Object.keys(values)
-  return client.send(
-    new UpdateCommand({
-      TableName,
-      Key,
-      UpdateExpression: `SET ${names.map(name => `#${name} = :${name}`).join(', ')}`,
-      ExpressionAttributeNames: Object.fromEntries(names.map(name => [`#${name}`, name])),
-      ExpressionAttributeValues: Object.fromEntries(names.map(name => [`:${name}`, values[name]])),
-      ConditionExpression: 'attribute_exists(pk)',
-    }),
-  )
-}
-
 /** Connect, receive, answer. */
-export async function mainJob(running: RunningSystem, accountId: string): Promise<Given> {
+async function mainJob(running: RunningSystem, accountId: string): Promise<Given> {
   const { app } = running
-  const places = await placesOf(running)
+  const places = placesOf(running)
   const channel = await running.connect('ada', { accountId })
   await running.sandbox('/personas/ada/deliver', { from: customer, subject: 'Question', text: 'Why?' })
   await app.call('POST', `/v1/channels/${channel.id}/poll`)
@@ -124,21 +91,36 @@ async function appReadsEverything(
   }
 }
 
+/** An hour later whoever needs the mailbox first gets a new token: once `send`, once `fetch`. */
+async function tokensThatEnded(
+  { app, system }: RunningSystem,
+  { accountId, channel, places }: Given,
+): Promise<void> {
+  await quiet(system)
+  await endToken(places, channel.id)
+  const { body } = await app.send(
+    channel.id,
+    { to: [customer], subject: 'Later', text: 'x' },
+    'an-hour-later',
+  )
+  await app.event(accountId, e => e.type === 'message.sent' && e.data.message.id === body.id)
+  await quiet(system)
+  await endToken(places, channel.id)
+  await app.call('POST', `/v1/channels/${channel.id}/poll`)
+  await quiet(system)
+}
+
 /** Bytes that somebody deleted from the bucket: the app is told, and the message fails. */
 async function mailThatIsGone(
   { app, system }: RunningSystem,
   { accountId, channel, places }: Given,
 ): Promise<void> {
-  const s3 = new S3Client({ ...asCaller(), endpoint: places.endpoints.aws, forcePathStyle: true })
   const sendAt = new Date(Date.now() + 3600_000).toISOString()
   const { body } = await app.send(channel.id, { to: [customer], subject: 'Gone', text: 'x', sendAt }, 'gone')
-  const { rawKey, acceptedAt } = await storedMessage(places, body.id)
-  await s3.send(new DeleteObjectCommand({ Bucket: places.bucket, Key: rawKey }))
+  await deleteRaw(places, body.id)
   await app.call('GET', `/v1/messages/${body.id}/raw`)
   // Its time comes, and no doorbell rings: `schedule` finds it.
-  const row = { pk: `OUTBOX#${channel.id}`, sk: `${acceptedAt}#${body.id}` }
-  await changeItem(places, places.mainTable, { pk: `MESSAGE#${body.id}`, sk: 'MESSAGE' }, { sendAt: past })
-  await changeItem(places, places.mainTable, row, { dueAt: past, dueSk: `${past}#${row.sk}` })
+  await makeDue(places, channel.id, body.id)
   await system.cloud.invoke('Schedule', {})
   await app.event(accountId, e => e.type === 'message.failed' && e.data.message.id === body.id)
 }
@@ -164,9 +146,7 @@ async function bounceAndReparse(
   const { id } = received.data.message
   await app.call('POST', `/v1/messages/${id}/reparse`)
   await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:GetObject'), 15_000)
-  const s3 = new S3Client({ ...asCaller(), endpoint: places.endpoints.aws, forcePathStyle: true })
-  const { rawKey } = await storedMessage(places, id)
-  await s3.send(new DeleteObjectCommand({ Bucket: places.bucket, Key: rawKey }))
+  await deleteRaw(places, id)
   await app.call('POST', `/v1/messages/${id}/reparse`)
   await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:ListBucket'), 15_000)
 }
@@ -204,25 +184,6 @@ function bounceOf(messageId: string, recipient: string): string {
     '--b--',
     '',
   ].join('\r\n')
-}
-
-async function storedMessage(
-  { endpoints, mainTable }: Places,
-  id: string,
-): Promise<{ rawKey: string; acceptedAt: string }> {
-  const main = openTable(new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }), mainTable)
-  const item = await main.get({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
-  return { rawKey: String(item?.rawKey), acceptedAt: String(item?.acceptedAt) }
-}
-
-function queueMessage({ endpoints, outboundQueueUrl }: Places, body: object) {
-  const sqs = new SQSClient({ ...asCaller(), endpoint: endpoints.aws, useQueueUrlAsEndpoint: false })
-  return sqs.send(new SendMessageCommand({ QueueUrl: outboundQueueUrl, MessageBody: JSON.stringify(body) }))
-}
-
-export async function storedChannel({ endpoints, mainTable }: Places, id: string) {
-  const main = openTable(new DynamoDBClient({ ...asCaller(), endpoint: endpoints.dynamodb }), mainTable)
-  return (await main.get({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })) ?? {}
 }
 
 /** From an app that prefers SQS to HTTP: one that is accepted, one that never can be. */
@@ -266,15 +227,14 @@ async function schedulesRareWork(
   { accountId, channel, places }: Given,
 ): Promise<void> {
   const { app, system } = running
-  const key = { pk: `CHANNEL#${channel.id}`, sk: 'CHANNEL' }
-  await changeItem(places, places.mainTable, key, {
+  await changeChannel(places, channel.id, {
     unannounced: [{ type: 'channel.recovered', at: past }],
     duePk: 'DUE#CHANNELS',
     dueSk: `${past}#${channel.id}`,
     nextProbeAt: past,
   })
   // A crash between the row and the event: the mail is read again, and told from what is stored.
-  const cursor = { pk: key.pk, sk: 'CURSOR#INBOX' }
+  const cursor = { pk: `CHANNEL#${channel.id}`, sk: 'CURSOR#INBOX' }
   await changeItem(places, places.mainTable, cursor, { lastUid: 0, recent: [], auditAt: past })
   const session = await app.call('POST', '/v1/connect-sessions', { accountId, provider: 'microsoft' })
   await newPerson().connect(session.body.connectUrl, 'grace')
@@ -343,16 +303,11 @@ async function ownerIsWrittenTo(
   const { app } = running
   const broken = await running.connect('grace', { accountId })
   await app.call('PATCH', `/v1/channels/${broken.id}`, { ownerNotice: { from: channel.id } })
-  await changeItem(
-    places,
-    places.mainTable,
-    { pk: `CHANNEL#${broken.id}`, sk: 'CHANNEL' },
-    { access: { imap: { state: 'blocked', fault: null }, smtp: { state: 'ok', fault: null } } },
-  )
-  const { grantId } = await storedChannel(places, broken.id)
+  await changeChannel(places, broken.id, {
+    access: { imap: { state: 'blocked', fault: null }, smtp: { state: 'ok', fault: null } },
+  })
   await running.sandbox('/personas/grace/script', { script: 'grant_revoked' })
-  const ended = { refreshAtMs: 0, expiresAtMs: 0 }
-  await changeItem(places, places.secretsTable, { pk: `GRANT#${grantId}`, sk: 'GRANT' }, ended)
+  await endToken(places, broken.id)
   await app.send(broken.id, { to: [customer], subject: 'Waits', text: 'x' }, 'waits')
   await app.event(accountId, e => e.type === 'channel.reconnect_required' && e.channelId === broken.id)
   await app.event(

@@ -1,24 +1,13 @@
 /** I7 over invocations: a provider that hangs takes its own share of `fetch` and no more, so that another's mail is not late. */
 
-import { readdir, readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import type { Json } from '../../infra/local/as-app.ts'
 import { useRunningSystem } from '../support/running-system.ts'
 import { startScriptedImap } from '../support/scripted-imap.ts'
+import { withoutSchedule } from '../support/without-schedule.ts'
 
 /** Without the minute's schedule each batch is one that the test asked for, with one mailbox. */
-const running = useRunningSystem({
-  async changeAssembly(folder) {
-    for (const file of await readdir(folder)) {
-      if (!file.endsWith('.template.json')) continue
-      const template = JSON.parse(await readFile(join(folder, file), 'utf8'))
-      for (const { Type, Properties } of Object.values<Json>(template.Resources))
-        if (Type === 'AWS::Scheduler::Schedule') Properties.State = 'DISABLED'
-      await writeFile(join(folder, file), JSON.stringify(template))
-    }
-  },
-})
+const running = useRunningSystem({ changeAssembly: withoutSchedule })
 
 /** What Lambda takes for the least; the local runner never gives one queue more. */
 const invocationsAtOnce = 2

@@ -6,8 +6,8 @@ import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { expect, onTestFinished, test } from 'vitest'
 import { openTable } from '../../functions/channel/table.ts'
 import type { Json } from '../../infra/local/as-app.ts'
+import { endToken, placesOf, storedChannel } from '../support/behind-the-api.ts'
 import { useRunningSystem } from '../support/running-system.ts'
-import { changeItem, placesOf, storedChannel } from './every-call.ts'
 
 const running = useRunningSystem()
 const customer = { address: 'customer@outside.example' }
@@ -27,7 +27,7 @@ function countTokenCalls(): { count: number } {
 
 async function connected(persona: string) {
   const channel = await running.connect(persona, { accountId })
-  const places = await placesOf(running)
+  const places = placesOf(running)
   const { grantId } = await storedChannel(places, channel.id)
   const key = { pk: `GRANT#${grantId}`, sk: 'GRANT' }
   const secrets = openTable(
@@ -40,7 +40,7 @@ async function connected(persona: string) {
   )
   return {
     channel,
-    endToken: () => changeItem(places, places.secretsTable, key, { refreshAtMs: 0, expiresAtMs: 0 }),
+    endToken: () => endToken(places, channel.id),
     refreshes: async () => Number((await secrets.get(key))?.version),
   }
 }
