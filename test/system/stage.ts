@@ -17,7 +17,7 @@ export interface Stage {
   quiet(): Promise<void>
 }
 
-export const customer = { address: 'customer@outside.example' }
+const customer = { address: 'customer@outside.example' }
 export const mail = (more: object = {}) => ({ to: [customer], subject: 'A mail', text: 'x', ...more })
 
 export async function newSession({ app, accountId }: Stage, more: object = {}): Promise<Json> {
