@@ -9,9 +9,9 @@ import { newSession, presentSession, sessionDocumentSchema } from '../channel/co
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { showValue } from '../channel/input.ts'
-import { time } from '../channel/numbers-and-times.ts'
 import { providerOf } from '../channel/provider.ts'
 import { type Call, type Endpoint, routesWith } from '../channel/route.ts'
+import { time } from '../channel/single-values.ts'
 import type { ApiServices } from './api.ts'
 
 const route = routesWith<ApiServices>()

@@ -9,10 +9,10 @@ import { json } from '../channel/http.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { mailKeys } from '../channel/mail-keys.ts'
 import { attachmentSchema } from '../channel/message-document.ts'
-import { integer } from '../channel/numbers-and-times.ts'
 import { providerOf } from '../channel/provider.ts'
 import { routesWith } from '../channel/route.ts'
 import { parse } from '../channel/schema-check.ts'
+import { integer } from '../channel/single-values.ts'
 import type { ApiServices } from './api.ts'
 
 const uploadRequest = v.strictObject({

@@ -7,9 +7,9 @@ import type { PostroomEvent } from '../channel/events.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { randomId } from '../channel/identifiers.ts'
-import { integer } from '../channel/numbers-and-times.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'
 import { type Endpoint, routesWith } from '../channel/route.ts'
+import { integer } from '../channel/single-values.ts'
 import { noteSuccess } from '../channel/webhook-health.ts'
 import {
   newWebhookSchema,

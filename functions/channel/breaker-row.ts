@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import type { Channel } from './channels.ts'
 import { type FaultCode, faults } from './faults.ts'
-import { integer } from './numbers-and-times.ts'
+import { integer } from './single-values.ts'
 
 /** What stands behind an OAuth app: a channel, or a sign-in that may become one. */
 export type Behind = Pick<Channel, 'accountId' | 'provider' | 'clientId' | 'identity'>

@@ -1,8 +1,8 @@
 /** What is stored of a channel's health: two axes, what led to them, and what is being tried. */
 
 import * as v from 'valibot'
-import { integer } from './numbers-and-times.ts'
 import type { Protocol } from './probe.ts'
+import { integer } from './single-values.ts'
 
 export const faultSchema = v.object({
   code: v.string(),

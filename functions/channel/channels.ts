@@ -7,8 +7,8 @@ import { describeFault, type Fault, PostroomError } from './faults.ts'
 import { folderRoles } from './folder-roles.ts'
 import { errorForLog, log } from './log.ts'
 import { addressSchema } from './mail-address.ts'
-import { integer } from './numbers-and-times.ts'
 import { parse } from './schema-check.ts'
+import { integer } from './single-values.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 /** What is read of a mailbox until the app wants more. */

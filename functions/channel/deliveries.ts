@@ -1,7 +1,7 @@
 /** What is still to be posted to a webhook: per webhook an ordered list of events. The log holds the events, a row here points to one. */
 
 import * as v from 'valibot'
-import { integer } from './numbers-and-times.ts'
+import { integer } from './single-values.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
 const rowSchema = v.object({

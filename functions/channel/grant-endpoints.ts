@@ -4,8 +4,8 @@ import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import { faultSchema } from './channel-health.ts'
 import { channelDocumentSchema } from './channels.ts'
-import { time } from './numbers-and-times.ts'
 import type { Endpoint } from './route.ts'
+import { time } from './single-values.ts'
 
 const loginSchema = v.object({ imap: v.string(), smtp: v.string() })
 const attemptSchema = v.object({

@@ -2,8 +2,8 @@
 
 import * as v from 'valibot'
 import { PostroomError } from './faults.ts'
-import { integer } from './numbers-and-times.ts'
 import type { Seal, SealContext } from './seal.ts'
+import { integer } from './single-values.ts'
 import { readItem, type Table } from './table.ts'
 import type { TokenAnswer } from './token-endpoint.ts'
 

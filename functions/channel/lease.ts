@@ -1,7 +1,7 @@
 /** One drain of a queue at a time, and no doorbell lost that rings while a drain ends. */
 
 import * as v from 'valibot'
-import { integer } from './numbers-and-times.ts'
+import { integer } from './single-values.ts'
 import { type Key, readItem, type Table } from './table.ts'
 
 const leaseSchema = v.object({

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { uploadIdPattern } from './attached-files.ts'
 import { addressSchema } from './mail-address.ts'
-import { time } from './numbers-and-times.ts'
+import { base64, time } from './single-values.ts'
 
 /** CR, LF, NUL and the rest of the control characters end headers early. */
 const noControls = /^\P{Cc}*$/u
@@ -37,7 +37,7 @@ const addresses = v.pipe(
 export const attachmentSchema = v.strictObject({
   filename: v.pipe(headerText, v.minLength(1, 'must not be empty')),
   contentType: v.pipe(v.string(), v.regex(/^[\w.+-]+\/[\w.+-]+$/, 'must be a media type such as image/png')),
-  content: v.optional(v.pipe(v.string(), v.base64('must be base64'))),
+  content: v.optional(base64),
   uploadId: v.pipe(
     v.optional(v.pipe(v.string(), v.regex(uploadIdPattern, 'must be an id that POST /v1/uploads gave'))),
     v.description('In place of `content`: the bytes lie in S3 already.'),

@@ -4,8 +4,8 @@ import * as v from 'valibot'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
 import type { MailStore } from './mail-store.ts'
-import { integer } from './numbers-and-times.ts'
 import { parse } from './schema-check.ts'
+import { integer } from './single-values.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 const addressSchema = v.object({ address: v.string(), name: v.nullable(v.string()) })

@@ -1,8 +1,8 @@
 /** An OAuth app, as an operator configures it and as it is used. */
 
 import * as v from 'valibot'
-import { day, time } from './numbers-and-times.ts'
 import { providerId } from './provider.ts'
+import { day, time } from './single-values.ts'
 
 const proofs = ['clientSecret', 'signingKey', 'federated'] as const
 

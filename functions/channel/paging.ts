@@ -1,7 +1,7 @@
 /** What the lists of the API have in common: a limit, and a cursor that goes on where a page ended. */
 
 import * as v from 'valibot'
-import { integer, numeric } from './numbers-and-times.ts'
+import { integer, numeric } from './single-values.ts'
 
 const defaultLimit = 20
 const [least, most] = [1, 100]

@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { builtInProviders } from './built-in-providers.ts'
 import { PostroomError } from './faults.ts'
 import { parseInput } from './input.ts'
-import { integer } from './numbers-and-times.ts'
+import { integer } from './single-values.ts'
 
 /** Plain http is for a sandbox on this machine; anything else must be https. */
 function isSafeUrl(text: string): boolean {

@@ -1,7 +1,7 @@
 /** What goes through the queues, as whoever takes it out checks it. */
 
 import * as v from 'valibot'
-import { integer } from './numbers-and-times.ts'
+import { integer } from './single-values.ts'
 
 /** Rings for one channel's outbox. It carries nothing: the outbox is the truth. */
 export const doorbellSchema = v.strictObject({ channelId: v.pipe(v.string(), v.minLength(1)) })

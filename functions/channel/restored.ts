@@ -7,7 +7,7 @@
 
 import * as v from 'valibot'
 import type { OutboundMessage } from './messages.ts'
-import { time } from './numbers-and-times.ts'
+import { time } from './single-values.ts'
 
 export const restoredSchema = v.strictObject({
   /** When the tables were put back; tells this restore from another. */

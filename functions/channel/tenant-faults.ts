@@ -11,8 +11,8 @@ import * as v from 'valibot'
 import type { Channel } from './channels.ts'
 import type { Events } from './events.ts'
 import { type FaultCode, faults } from './faults.ts'
-import { integer } from './numbers-and-times.ts'
 import type { Providers } from './provider.ts'
+import { integer } from './single-values.ts'
 import { readItem, type Table } from './table.ts'
 
 /** So many channels, within so long, are no chance. */

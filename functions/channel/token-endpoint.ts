@@ -4,10 +4,10 @@ import * as v from 'valibot'
 import { PostroomError } from './faults.ts'
 import { askedWaitMs } from './http.ts'
 import { log } from './log.ts'
-import { numeric } from './numbers-and-times.ts'
 import type { ClientAuthentication, OAuthApp } from './oauth-app.ts'
 import { type ProviderEntry, tenantUrl } from './provider.ts'
 import { check } from './schema-check.ts'
+import { numeric } from './single-values.ts'
 import { tokenRefusal } from './token-answers.ts'
 
 /** Shorter than the broker's lease, so that a lease outlives every call made under it. */

@@ -4,8 +4,8 @@ import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import { eventTypes } from './events.ts'
 import { PostroomError } from './faults.ts'
-import { integer } from './numbers-and-times.ts'
 import { parse } from './schema-check.ts'
+import { integer } from './single-values.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
 
 const webhookSchema = v.object({

@@ -1,7 +1,7 @@
 /** How far a folder has been read, and what of it is still to be done. One item, changed by one writer at a time. */
 
 import * as v from 'valibot'
-import { integer } from '../channel/numbers-and-times.ts'
+import { integer } from '../channel/single-values.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
 const cursorSchema = v.object({

@@ -1,7 +1,7 @@
 /** Which minutes were dispatched: what was missed while nothing ran is caught up, up to an hour back. */
 
 import * as v from 'valibot'
-import { integer } from '../channel/numbers-and-times.ts'
+import { integer } from '../channel/single-values.ts'
 import { readItem, type Table } from '../channel/table.ts'
 
 const minuteMs = 60_000

@@ -1,7 +1,7 @@
 /** How fast one mailbox may send: what its provider allows a minute, halved when it complains, and won back with time. */
 
 import * as v from 'valibot'
-import { integer } from '../channel/numbers-and-times.ts'
+import { integer } from '../channel/single-values.ts'
 
 export const paceSchema = v.object({
   /** What was still too much, at `slowedAtMs`; absent until a provider complains. */

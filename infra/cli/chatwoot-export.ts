@@ -4,8 +4,8 @@
  */
 
 import * as v from 'valibot'
-import { integer } from '../../functions/channel/numbers-and-times.ts'
 import { type BrokenRule, check } from '../../functions/channel/schema-check.ts'
+import { integer } from '../../functions/channel/single-values.ts'
 import type { Overrides, ReadRow } from './import-row.ts'
 
 const rowSchema = v.object({

@@ -1,7 +1,7 @@
 /** Messages as the API answers them, as far as the commands look. */
 
 import * as v from 'valibot'
-import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { integer } from '../../functions/channel/single-values.ts'
 import type { Api } from './api.ts'
 import { channelPath, faultSchema } from './channel-document.ts'
 

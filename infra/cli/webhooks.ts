@@ -1,7 +1,7 @@
 /** `webhooks …`: URLs of apps to which events are posted: set up, looked at, tried, told again. */
 
 import * as v from 'valibot'
-import { integer } from '../../functions/channel/numbers-and-times.ts'
+import { integer } from '../../functions/channel/single-values.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 
 const webhookSchema = v.looseObject({

@@ -4,8 +4,8 @@ import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path'
 import type { Message } from 'hoodiecrow-imap'
 import * as v from 'valibot'
-import { integer } from '../../functions/channel/numbers-and-times.ts'
 import { parse } from '../../functions/channel/schema-check.ts'
+import { integer } from '../../functions/channel/single-values.ts'
 
 const indexSchema = v.object({
   uidValidity: v.pipe(integer, v.gtValue(0)),

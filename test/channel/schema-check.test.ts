@@ -2,8 +2,8 @@
 
 import * as v from 'valibot'
 import { describe, expect, test } from 'vitest'
-import { integer, numeric, time } from '../../functions/channel/numbers-and-times.ts'
 import { type BrokenRule, check, parse } from '../../functions/channel/schema-check.ts'
+import { base64, integer, numeric, time } from '../../functions/channel/single-values.ts'
 
 const brokenIn = (schema: v.GenericSchema, value: unknown): readonly BrokenRule[] => {
   const result = check(schema, value)
@@ -95,6 +95,21 @@ describe('a time', () => {
     '',
   ])('may not be %s', text => {
     expect(brokenIn(time, text)).toEqual([{ path: [], rule: 'must be an ISO 8601 time with an offset' }])
+  })
+})
+
+describe('base64', () => {
+  // Regression: the pattern that was used before exhausted the stack at a few megabytes, which was an internal error.
+  test('may be as long as a body of the API', () => {
+    expect(brokenIn(base64, 'QUJD'.repeat(1_500_000))).toEqual([])
+  })
+
+  test.each(['', 'QQ==', 'QUI=', 'QUJD', '+/+/'])('may be %j', text => {
+    expect(brokenIn(base64, text)).toEqual([])
+  })
+
+  test.each(['Q', 'QQ=', 'QUJD=', 'Q===', 'QQ==QQ==', 'QUJ\n', 'QUJ-', '===='])('may not be %j', text => {
+    expect(brokenIn(base64, text)).toEqual([{ path: [], rule: 'must be base64' }])
   })
 })
 

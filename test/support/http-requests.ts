@@ -2,8 +2,8 @@
 
 import * as v from 'valibot'
 import type { HttpAnswer, HttpRequest } from '../../functions/channel/http.ts'
-import { integer } from '../../functions/channel/numbers-and-times.ts'
 import { parse } from '../../functions/channel/schema-check.ts'
+import { integer } from '../../functions/channel/single-values.ts'
 
 export interface RequestParts {
   routeKey?: string
