@@ -1,6 +1,7 @@
 /**
- * The system as one construct, for our own stacks (stacks.ts) and for another CDK app, which imports this file alone:
+ * The system as one construct, for our own stacks (stacks.ts) and for another CDK app, to which this file is the package:
  *
+ *     import { Postroom, PostroomData } from 'postroom'
  *     const data = new PostroomData(keptStack, 'Mailboxes')      // what must survive
  *     new Postroom(this, 'Mailboxes', { data, configuration: { returnUrls: [...] } })
  *

@@ -244,7 +244,7 @@ function folderFault(missingFolders: string[]): Fault | null {
 }
 
 function foldersLookedAt({ folders, folderPaths }: Channel): string | null {
-  const times = folders
+  const times: (string | null)[] = folders
     .filter(folder => !isInbox(folder))
     .map(folder => folderPaths[folder]?.lookedAt ?? null)
   return times.includes(null) ? null : (times.toSorted()[0] ?? null)

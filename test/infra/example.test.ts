@@ -1,10 +1,18 @@
 /** Postroom as a construct of another CDK app: the example, and two systems side by side. */
 
+import { execFile } from 'node:child_process'
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { App, Stack } from 'aws-cdk-lib'
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
 import { HelpDesk } from '../../infra/example/help-desk.ts'
+import { synthesize } from '../../infra/local/synthesize.ts'
 import { Postroom, PostroomData } from '../../infra/postroom.ts'
+import { assemblyFolder } from '../support/cache.ts'
 
 /** Nothing is bundled: what is looked at is how things hang together. */
 const newApp = () => new App({ analyticsReporting: false, context: { 'aws:cdk:bundling-stacks': [] } })
@@ -81,3 +89,33 @@ test('the same name in another region is another system', () => {
     expect(() => new Postroom(stack, 'Mailboxes', { configuration: { name: 'Mail', region } })).not.toThrow()
   }
 })
+
+test('an app in a folder of its own, written as deploy.md has it, is synthesized with the very bundles that ours has', async () => {
+  const root = fileURLToPath(new URL('../..', import.meta.url))
+  const guide = await readFile(join(root, 'infra', 'deploy.md'), 'utf8')
+  const [, code = ''] = /```ts\n(.*?)```/s.exec(guide) ?? []
+  const folder = await mkdtemp(join(tmpdir(), 'postroom-desk-'))
+  try {
+    // What `npm i ../postroom` makes.
+    await mkdir(join(folder, 'node_modules'))
+    await symlink(root, join(folder, 'node_modules', 'postroom'))
+    await symlink(join(root, 'node_modules', 'aws-cdk-lib'), join(folder, 'node_modules', 'aws-cdk-lib'))
+    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+    await writeFile(
+      join(folder, 'app.ts'),
+      `import { App, Stack } from 'aws-cdk-lib'\nconst app = new App()\n${code}\napp.synth()\n`,
+    )
+    const environment = { ...process.env, CDK_OUTDIR: join(folder, 'cdk.out'), CDK_VALIDATION: 'false' }
+    await promisify(execFile)(process.execPath, ['--experimental-strip-types', 'app.ts'], {
+      cwd: folder,
+      env: environment,
+    })
+    const made = await readdir(join(folder, 'cdk.out'))
+    expect(made).toEqual(expect.arrayContaining(['Kept.template.json', 'Desk.template.json']))
+    await synthesize({ folder: assemblyFolder })
+    const isBundle = (name: string) => name.startsWith('asset.')
+    expect(made.filter(isBundle)).toEqual((await readdir(assemblyFolder)).filter(isBundle))
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}, 120_000)
