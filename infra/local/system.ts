@@ -33,8 +33,6 @@ export interface SystemOptions {
   assembly?: string
   /** What functions run in; worker threads if absent. */
   boot?: Boot
-  /** Lifetime of the sandbox's access tokens, for tests of refreshing. */
-  accessTokenSeconds?: number
 }
 
 /** On a laptop, a mail that waits five minutes looks like a mail that is lost. */
@@ -53,7 +51,7 @@ export async function startSystem(settings: Settings, options: SystemOptions): P
   options.progress('Preparing the functions; the first start takes a few seconds longer …')
   const assembly = await synthesize({ folder: options.assembly ?? join(folder, 'assembly') })
 
-  const sandbox = await sandboxFor(settings, { url, ports, accessTokenSeconds: options.accessTokenSeconds })
+  const sandbox = await sandboxFor(settings, { url, ports })
   const opened: { close(): Promise<void> }[] = sandbox ? [sandbox] : []
   try {
     const cloud = await startCloud({
@@ -143,7 +141,7 @@ function isReal(id: string, { apps, providers }: Settings): boolean {
 
 async function sandboxFor(
   settings: Settings,
-  { url, ports, accessTokenSeconds }: { url: string; ports: Ports; accessTokenSeconds: number | undefined },
+  { url, ports }: { url: string; ports: Ports },
 ): Promise<Sandbox | undefined> {
   if (sandboxProviders.every(id => isReal(id, settings))) return undefined
   const folder = join(settings.folder, 'sandbox')
@@ -155,7 +153,6 @@ async function sandboxFor(
       microsoft: `${url}/oauth/microsoft/callback`,
       google: `${url}/oauth/google/callback`,
     },
-    accessTokenSeconds,
   })
 }
 

@@ -29,7 +29,7 @@ describe.skipIf(missingClient)('under the runtime client', () => {
       },
     }
   }
-  const running = useRunningSystem({ accessTokenSeconds: 4, boot: recording })
+  const running = useRunningSystem({ boot: recording })
   beforeAll(() => makeEveryCall(running))
 
   test('every function does all that it may do, called by its own source', () => {

@@ -41,7 +41,6 @@ const apiKey = 'key-of-this-test-only'
 /** Registers the hooks that start and stop it; the object is filled in when the tests run. */
 export function useRunningSystem(
   options: {
-    accessTokenSeconds?: number
     /** What functions run in; worker threads if absent. */
     boot?: Boot
     /** Changes this system's own copy of the synthesized app before it starts. */

@@ -3,13 +3,11 @@
 import { createServer } from 'node:http'
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { KMSClient } from '@aws-sdk/client-kms'
-import { vi } from 'vitest'
 import { openSeal } from '../../functions/channel/seal.ts'
 import { openTable } from '../../functions/channel/table.ts'
 import type { Json } from '../../infra/local/as-app.ts'
 import { newPerson } from '../../infra/local/as-person.ts'
 import { listenOnLoopback } from '../../infra/local/loopback.ts'
-import type { System } from '../../infra/local/system.ts'
 import { signIn } from '../sandbox/running-sandbox.ts'
 import {
   asCaller,
@@ -22,7 +20,6 @@ import {
   past,
   placesOf,
   queueMessage,
-  storedChannel,
 } from '../support/behind-the-api.ts'
 import { quiet } from '../support/quiet.ts'
 import type { RunningSystem } from '../support/running-system.ts'
@@ -58,6 +55,8 @@ const steps = {
 export async function makeEveryCall(running: RunningSystem): Promise<void> {
   const given = await mainJob(running, 'every-call')
   for (const step of Object.values(steps)) await step(running, given)
+  // The last polls may still be under way.
+  await quiet(running.system)
 }
 
 /** Connect, receive, answer. */
@@ -145,14 +144,10 @@ async function bounceAndReparse(
 
   const { id } = received.data.message
   await app.call('POST', `/v1/messages/${id}/reparse`)
-  await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:GetObject'), 15_000)
+  await quiet(system)
   await deleteRaw(places, id)
   await app.call('POST', `/v1/messages/${id}/reparse`)
-  await vi.waitUntil(() => usedBy(system, 'Fetch').includes('s3:ListBucket'), 15_000)
-}
-
-function usedBy({ cloud }: System, name: string): string[] {
-  return cloud.uses().flatMap(use => (use.function === name ? [use.access.action] : []))
+  await quiet(system)
 }
 
 /** RFC 3464, as short as it can be. */
@@ -252,7 +247,7 @@ async function schedulesRareWork(
   // Looks whether the mailbox works again, and reads it.
   const asked = await app.call('POST', `/v1/channels/${channel.id}/poll`)
   if (asked.status !== 202) throw new Error(`Not polled: ${JSON.stringify(asked)}`)
-  await vi.waitUntil(async () => (await storedChannel(places, channel.id)).nextProbeAt !== past, 15_000)
+  await quiet(system)
 }
 
 /** A receiver that is down until that is told; after its rest `schedule` rings for it. Then the webhook goes. */

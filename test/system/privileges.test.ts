@@ -3,7 +3,6 @@
 import { beforeAll, expect, test } from 'vitest'
 import type { Use } from '../../infra/local/gate.ts'
 import { allowing, type FunctionPolicy } from '../../infra/local/policies.ts'
-import { quiet } from '../support/quiet.ts'
 import { useRunningSystem } from '../support/running-system.ts'
 import { makeEveryCall } from './every-call.ts'
 import { isForLambdaItself } from './withheld-statement.ts'
@@ -13,8 +12,6 @@ let policies: FunctionPolicy[] = []
 
 beforeAll(async () => {
   await makeEveryCall(running)
-  // The last polls may still be under way.
-  await quiet(running.system)
   policies = running.system.cloud.policies
 }, 120_000)
 
