@@ -226,10 +226,18 @@ const configurationSchema = v.strictObject({
 export type ConfigurationInput = v.InferInput<typeof configurationSchema>
 export type PostroomConfiguration = v.InferOutput<typeof configurationSchema>
 
+/** Names each field of the configuration that is not usable, the rule and the value found, a line each. */
+export class ConfigurationError extends Error {
+  constructor(faults: { field: string; rule: string; found: string }[]) {
+    const lines = faults.map(({ field, rule, found }) => `\n  ${field} ${rule}; found: ${found}`)
+    super(`The configuration "postroom" is not usable:${lines.join('')}`)
+  }
+}
+
 /**
  * Checks the configuration once, at synth.
  * @param given the object, or the same as JSON, as `-c` hands it on
- * @throws Error that names each field, the rule and the value found
+ * @throws ConfigurationError
  */
 export function readConfiguration(given: unknown): PostroomConfiguration {
   try {
@@ -239,8 +247,10 @@ export function readConfiguration(given: unknown): PostroomConfiguration {
     return configuration
   } catch (error) {
     if (!(error instanceof PostroomError)) throw error
-    const faults = error.errors.map(({ field, rule, found }) => `  ${field} ${rule}; found: ${found}`)
-    throw new Error(`The configuration "postroom" is not usable:\n${faults.join('\n')}`, { cause: error })
+    // What is no object at all has no field to name.
+    throw new ConfigurationError(
+      error.errors.map(fault => (fault.field === 'body' ? { ...fault, field: 'postroom' } : fault)),
+    )
   }
 }
 

@@ -13,7 +13,12 @@ import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
 import { Construct } from 'constructs'
 import { makeAlarms, type Watched } from './alarms.ts'
 import { makeBudget } from './budget.ts'
-import { type ConfigurationInput, type PostroomConfiguration, readConfiguration } from './configuration.ts'
+import {
+  ConfigurationError,
+  type ConfigurationInput,
+  type PostroomConfiguration,
+  readConfiguration,
+} from './configuration.ts'
 import { makeConsole } from './console-function.ts'
 import { makeDashboard } from './dashboard.ts'
 import { type Functions, makeFunctions, ofEveryApp } from './functions.ts'
@@ -44,7 +49,7 @@ export class Postroom extends Construct {
   readonly url: string
   readonly functions: Functions
 
-  /** @throws Error that names each field of the configuration that is not usable, the rule and the value found */
+  /** @throws ConfigurationError */
   constructor(scope: Construct, id: string, props: PostroomProps = {}) {
     super(scope, id)
     const configuration = readConfiguration(props.configuration)
@@ -88,18 +93,15 @@ function watch(system: Postroom, { operations }: PostroomConfiguration): void {
 function refuseWrongPlace(system: Postroom, { region }: PostroomConfiguration): void {
   const stack = Stack.of(system)
   if (region && (Token.isUnresolved(stack.region) || stack.region !== region)) {
-    throw new Error(
-      `The configuration "postroom" is not usable:\n  region must be that of its stack; found: ${region}`,
-    )
+    throw new ConfigurationError([{ field: 'region', rule: 'must be that of its stack', found: region }])
   }
   const placeOf = (one: Postroom) => `${Stack.of(one).account} ${Stack.of(one).region} ${one.name}`
   const twin = stack.node.root.node
     .findAll()
     .find(other => other instanceof Postroom && other !== system && placeOf(other) === placeOf(system))
   if (twin) {
-    throw new Error(
-      `The configuration "postroom" is not usable:\n  name must be another for each Postroom of an account and region; found: ${system.name}`,
-    )
+    const rule = 'must be another for each Postroom of an account and region'
+    throw new ConfigurationError([{ field: 'name', rule, found: system.name }])
   }
 }
 

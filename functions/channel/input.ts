@@ -14,6 +14,7 @@ const secretField = /(token|secret|password)(?!Endpoint$|Url$|ExpiresAt$)/i
 const isSilent = (name: string) => silentFields.has(name) || secretField.test(name)
 
 const foundLimit = 80
+const looksUnquoted = /^(-?\d+(\.\d+)?|true|false|null|)$/
 
 /**
  * @throws PostroomError with the given code (default `request_invalid`) naming every broken field
@@ -48,6 +49,7 @@ export function showValue(found: unknown): string {
   if (found === undefined) return 'nothing'
   if (Array.isArray(found)) return `a list of ${found.length}`
   if (typeof found === 'object' && found !== null) return `an object`
-  const text = String(found)
+  // `5` in quotes is text where a number was wanted, which else would look right.
+  const text = typeof found === 'string' && looksUnquoted.test(found) ? `"${found}"` : String(found)
   return text.length > foundLimit ? `${text.slice(0, foundLimit)}…` : text
 }

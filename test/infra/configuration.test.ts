@@ -1,5 +1,8 @@
 /** The owner's configuration: what is not usable is refused with field, rule and value; what is usable takes effect. */
 
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { Match, Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { readConfiguration } from '../../infra/configuration.ts'
@@ -47,6 +50,9 @@ describe('each value that is not usable is refused with field, rule and value', 
     [{ appName: '' }, 'appName '],
     [{ returnUrls: ['/connected'] }, 'returnUrls.0 must be a URL; found: /connected'],
     [{ pollIntervalMinutes: 7 }, 'pollIntervalMinutes must be one of 1, 5, 15, 60; found: 7'],
+    [{ pollIntervalMinutes: '5' }, 'pollIntervalMinutes must be one of 1, 5, 15, 60; found: "5"'],
+    [{ domain: { name: 'mail.example.com' } }, 'domain.certificateArn must be given; found: nothing'],
+    [[], 'postroom must be an object; found: a list of 0'],
     [
       { pollConcurrency: { microsoft: 1 } },
       'pollConcurrency.microsoft must be a whole number from 2 to 1000; found: 1',
@@ -107,6 +113,18 @@ test('all faults are told at once', () => {
 test('what the CLI hands on as JSON is read as such, and refused if it is none', () => {
   expect(readConfiguration('{"pollIntervalMinutes": 15}').pollIntervalMinutes).toBe(15)
   expect(() => readConfiguration('pollIntervalMinutes: 15')).toThrow('postroom must be JSON; found: poll')
+})
+
+test('whoever synthesizes with a setting that is not usable sees the fault, and no stack trace', async () => {
+  const context = JSON.stringify({ postroom: { regoin: 'eu-west-1' } })
+  const synth = promisify(execFile)(process.execPath, ['--experimental-strip-types', 'infra/app.ts'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    env: { ...process.env, CDK_CONTEXT_JSON: context, NODE_NO_WARNINGS: '1' },
+  })
+  await expect(synth).rejects.toMatchObject({
+    code: 1,
+    stderr: 'The configuration "postroom" is not usable:\n  regoin is not a known field; found: eu-west-1\n',
+  })
 })
 
 test('what was read once can be read again', () => {
