@@ -14,11 +14,13 @@ import {
   presigned,
   providers,
   queues,
+  systemMetrics,
   webhookPosting,
 } from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
 import { type Deliveries, openDeliveries } from '../channel/deliveries.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import type { Events } from '../channel/events.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
@@ -26,6 +28,7 @@ import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import { openOutbox } from '../channel/outbox.ts'
 import type { Presigned } from '../channel/presigned.ts'
 import { findRoute } from '../channel/route.ts'
@@ -37,6 +40,7 @@ import { routesFor } from './routes.ts'
 
 export interface ApiServices extends AcceptServices, ActivationServices, WebhookRequestServices {
   events: Events
+  metrics: Metrics
   breaker: AppBreaker
   webhooks: Webhooks
   deliveries: Deliveries
@@ -49,9 +53,11 @@ export interface ApiServices extends AcceptServices, ActivationServices, Webhook
 
 // called by AWS
 let services: ApiServices | undefined
-export async function handler(request: HttpRequest): Promise<HttpAnswer> {
-  services ??= buildServices()
-  return api(request, services)
+export function handler(request: HttpRequest): Promise<HttpAnswer> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    return api(request, services).finally(services.metrics.write)
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
@@ -60,9 +66,11 @@ function buildServices(): ApiServices {
   const mail = mailStore()
   const now = Date.now
   const channels = openChannels({ main })
-  const events = eventLog(main)
+  const metrics = systemMetrics()
+  const events = eventLog(main, metrics)
   const ringing = queues()
   return {
+    metrics,
     channels,
     events,
     breaker: openAppBreaker({ main, events, now }),

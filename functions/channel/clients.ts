@@ -33,21 +33,17 @@ export function mainTable(): Table {
   return openTable(new DynamoDBClient({}), readEnvironment('mainTable'))
 }
 
-export function eventLog(main: Table): Events {
+/** What is told is counted. */
+export function eventLog(main: Table, metrics: Metrics): Events {
   const topicArn = readEnvironment('eventsTopicArn')
   const topic = openedAtFirstUse<EventsTopic>(async () =>
     (await import('./events-topic.ts')).openEventsTopic({ topicArn }),
   )
-  return openEvents({ main, topic, now: Date.now })
+  return countingEvents(openEvents({ main, topic, now: Date.now }), { metrics, now: Date.now })
 }
 
 export function systemMetrics(): Metrics {
   return openMetrics({ system: readEnvironment('systemName') })
-}
-
-/** As `eventLog`, and what is told is counted. */
-export function countedEventLog(main: Table, metrics: Metrics): Events {
-  return countingEvents(eventLog(main), { metrics, now: Date.now })
 }
 
 export function channelHealth(services: {

@@ -18,6 +18,12 @@ export function errorForLog(error: unknown): Record<string, unknown> {
     return { code, evidence, errors, ...(cause !== undefined && { cause: errorForLog(cause) }) }
   }
   if (!(error instanceof Error)) return { name: typeof error }
-  const place = error.stack?.split('\n').find(line => line.trimStart().startsWith('at '))
-  return { name: error.name, at: place?.trim() }
+  return { name: error.name, at: placesOf(error)[0]?.trim() }
+}
+
+/** The lines `    at function (file:line:column)` of a stack. A message, which may have lines just like them, is left out. */
+export function placesOf({ stack = '', message }: Error): string[] {
+  const begin = stack.indexOf(message)
+  const places = begin < 0 ? '' : stack.slice(begin + message.length)
+  return places.split('\n').filter(line => line.startsWith('    at '))
 }

@@ -2,13 +2,22 @@
 
 import { callerOf, type TokenRules } from '../channel/caller.ts'
 import { openChannels } from '../channel/channels.ts'
-import { channelHealth, eventLog, mainTable, queues, secretServices } from '../channel/clients.ts'
+import {
+  channelHealth,
+  eventLog,
+  mainTable,
+  queues,
+  secretServices,
+  systemMetrics,
+} from '../channel/clients.ts'
 import { openConnectSessions } from '../channel/connect-sessions.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import { asPostroomError } from '../channel/faults.ts'
 import { type HttpAnswer, type HttpRequest, problem } from '../channel/http.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { errorForLog, log } from '../channel/log.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import type { RecheckServices } from '../channel/recheck.ts'
 import { openReconnectLinks } from '../channel/reconnect-link.ts'
 import { findRoute } from '../channel/route.ts'
@@ -22,25 +31,29 @@ import { isCheck } from './ticket.ts'
 export type ConnectServices = BeginServices &
   CallbackServices &
   DisconnectServices &
-  RecheckServices & { tokenRules: TokenRules }
+  RecheckServices & { metrics: Metrics; tokenRules: TokenRules }
 
 // called by AWS
 let services: ConnectServices | undefined
-export async function handler(request: HttpRequest): Promise<HttpAnswer> {
-  services ??= buildServices()
-  return connect(request, services)
+export function handler(request: HttpRequest): Promise<HttpAnswer> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    return connect(request, services).finally(services.metrics.write)
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
 function buildServices(): ConnectServices {
   const main = mainTable()
   const now = Date.now
-  const events = eventLog(main)
+  const metrics = systemMetrics()
+  const events = eventLog(main, metrics)
   const { secrets, seal, apps, grants, tokens, breaker, providers } = secretServices({ main, events })
   const channels = openChannels({ main })
   const publicUrl = readEnvironment('publicUrl')
   const ringing = queues()
   return {
+    metrics,
     sessions: openConnectSessions({ main, now }),
     channels,
     links: openReconnectLinks({ main, channels, publicUrl, now }),

@@ -3,6 +3,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { gzipSync } from 'node:zlib'
 import { readEnvironment } from '../channel/environment.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import type { HttpAnswer, HttpRequest } from '../channel/http.ts'
 import { parse } from '../channel/schema-check.ts'
 import { contentTypeOf, type Page, pageHeaders, signInSchema, withSettings } from './page.ts'
@@ -13,7 +14,8 @@ export interface ConsoleServices {
 }
 
 // called by AWS
-export const handler = async (request: HttpRequest): Promise<HttpAnswer> => handle(request, await services())
+export const handler = (request: HttpRequest): Promise<HttpAnswer> =>
+  withoutWords(async () => handle(request, await services()))
 
 // built once at cold start
 let cached: Promise<ConsoleServices> | undefined

@@ -7,7 +7,7 @@ import type { Context, SQSBatchResponse, SQSEvent } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
 import {
   channelHealth,
-  countedEventLog,
+  eventLog,
   mailStore,
   mainTable,
   queues,
@@ -15,6 +15,7 @@ import {
   systemMetrics,
 } from '../channel/clients.ts'
 import { readEnvironment } from '../channel/environment.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import { type ForgetServices, forgetGrant } from '../channel/forget-grant.ts'
 import { openIdentities } from '../channel/identities.ts'
 import { openImapSession } from '../channel/imap-reader.ts'
@@ -49,15 +50,17 @@ const reserveMs = 10_000
 
 // called by AWS. What fails is not retried by the queue: the mailbox's next slot comes within minutes.
 let services: FetchServices | undefined
-export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
-  services ??= buildServices()
-  const deadlineMs = Date.now() + context.getRemainingTimeInMillis() - reserveMs
-  try {
-    for (const record of event.Records) await answerRecord(record.body, { services, deadlineMs })
-  } finally {
-    services.metrics.write()
-  }
-  return { batchItemFailures: [] }
+export function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    const deadlineMs = Date.now() + context.getRemainingTimeInMillis() - reserveMs
+    try {
+      for (const record of event.Records) await answerRecord(record.body, { services, deadlineMs })
+    } finally {
+      services.metrics.write()
+    }
+    return { batchItemFailures: [] }
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
@@ -67,7 +70,7 @@ function buildServices(): FetchServices {
   const now = Date.now
   const channels = openChannels({ main })
   const metrics = systemMetrics()
-  const events = countedEventLog(main, metrics)
+  const events = eventLog(main, metrics)
   const { tokens, grants, apps, breaker, providers } = secretServices({ main, events })
   const ringing = queues()
   return {

@@ -2,8 +2,9 @@
 
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import * as v from 'valibot'
-import { countedEventLog, mainTable, systemMetrics, webhookPosting } from '../channel/clients.ts'
+import { eventLog, mainTable, systemMetrics, webhookPosting } from '../channel/clients.ts'
 import { openDeliveries } from '../channel/deliveries.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import { eventSchema, type PostroomEvent } from '../channel/events.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
@@ -16,9 +17,11 @@ export type NotifyServices = DrainServices & { metrics: Metrics }
 
 // called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
 let services: NotifyServices | undefined
-export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
-  services ??= buildServices()
-  return notify(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
+export function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    return notify(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
@@ -31,7 +34,7 @@ function buildServices(): NotifyServices {
     metrics,
     webhooks: openWebhooks({ main }),
     deliveries: openDeliveries({ main, now }),
-    events: countedEventLog(main, metrics),
+    events: eventLog(main, metrics),
     ...webhookPosting(),
     now,
   }

@@ -2,8 +2,9 @@
 
 import { type AppBreaker, openAppBreaker } from '../channel/app-breaker.ts'
 import { type Channels, channelDuePartition, openChannels } from '../channel/channels.ts'
-import { channelHealth, countedEventLog, mainTable, queues, systemMetrics } from '../channel/clients.ts'
+import { channelHealth, eventLog, mainTable, queues, systemMetrics } from '../channel/clients.ts'
 import { type ConnectSessions, openConnectSessions } from '../channel/connect-sessions.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { Metrics } from '../channel/metrics.ts'
@@ -41,9 +42,11 @@ const resumeLimit = 1_000
 
 // called by AWS
 let services: ScheduleServices | undefined
-export async function handler(): Promise<void> {
-  services ??= buildServices()
-  await schedule(services)
+export function handler(): Promise<void> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    await schedule(services)
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
@@ -52,7 +55,7 @@ function buildServices(): ScheduleServices {
   const channels = openChannels({ main })
   const now = Date.now
   const metrics = systemMetrics()
-  const events = countedEventLog(main, metrics)
+  const events = eventLog(main, metrics)
   const ringing = queues()
   return {
     main,

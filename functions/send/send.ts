@@ -5,7 +5,7 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { openChannels } from '../channel/channels.ts'
 import {
   channelHealth,
-  countedEventLog,
+  eventLog,
   mailStore,
   mainTable,
   outboundDeadLetters,
@@ -15,6 +15,7 @@ import {
   systemMetrics,
 } from '../channel/clients.ts'
 import { readEnvironment, readOptional } from '../channel/environment.ts'
+import { withoutWords } from '../channel/escaped-error.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import { openLoopBrake } from '../channel/loop-brake.ts'
 import { openMessages } from '../channel/messages.ts'
@@ -30,9 +31,11 @@ export type SendServices = IntakeServices & DrainServices
 
 // called by AWS; a record that is returned as failed comes back after the queue's visibility time-out
 let services: SendServices | undefined
-export async function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
-  services ??= buildServices()
-  return send(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
+export function handler(event: SQSEvent, context: Context): Promise<SQSBatchResponse> {
+  return withoutWords(async () => {
+    services ??= buildServices()
+    return send(event.Records, { services, deadlineMs: Date.now() + context.getRemainingTimeInMillis() })
+  })
 }
 
 // runs once, on cold start: the only place that reads the environment
@@ -42,7 +45,7 @@ function buildServices(): SendServices {
   const now = Date.now
   const channels = openChannels({ main })
   const metrics = systemMetrics()
-  const events = countedEventLog(main, metrics)
+  const events = eventLog(main, metrics)
   const { tokens, providers } = secretServices({ main, events })
   const deadLetters = outboundDeadLetters()
   const ringing = queues()

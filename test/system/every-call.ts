@@ -301,6 +301,8 @@ async function ownerIsWrittenTo(
   await changeChannel(places, broken.id, {
     access: { imap: { state: 'blocked', fault: null }, smtp: { state: 'ok', fault: null } },
   })
+  // The first poll, which began with the connection, would notice before `send` does.
+  await quiet(running.system)
   await running.sandbox('/personas/grace/script', { script: 'grant_revoked' })
   await endToken(places, broken.id)
   await app.send(broken.id, { to: [customer], subject: 'Waits', text: 'x' }, 'waits')

@@ -1,0 +1,28 @@
+/**
+ * What a handler throws, Lambda writes into the log as it is: message, stack and causes, which may quote a mail, an
+ * address or a token. So what escapes is logged by the rules of our own log, and goes on to Lambda as a failure without
+ * words: the invocation is failed all the same, and alarms and queues see to it.
+ */
+
+import { PostroomError } from './faults.ts'
+import { errorForLog, log, placesOf } from './log.ts'
+
+/** Around all that a handler does. */
+export async function withoutWords<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    log({ event: 'invocation_failed', ...errorForLog(error) })
+    throw new EscapedError(error)
+  }
+}
+
+class EscapedError extends Error {
+  constructor(error: unknown) {
+    const name = error instanceof Error ? error.name : typeof error
+    super(`${error instanceof PostroomError ? error.code : name}: see invocation_failed in the log.`)
+    this.name = name
+    const places = error instanceof Error ? placesOf(error) : []
+    this.stack = [`${name}: ${this.message}`, ...places].join('\n')
+  }
+}
