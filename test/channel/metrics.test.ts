@@ -1,16 +1,25 @@
 /** What is counted, and the lines it is written in: CloudWatch takes them as they are, or not at all. */
 
+import { Template } from 'aws-cdk-lib/assertions'
+import type { SQSRecord } from 'aws-lambda'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { type MetricName, metricUnits, openMetrics } from '../../functions/channel/metrics.ts'
+import {
+  type MetricName,
+  metricNamespace,
+  metricUnits,
+  openMetrics,
+} from '../../functions/channel/metrics.ts'
 import { answerRecord } from '../../functions/fetch/fetch.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { schedule } from '../../functions/schedule/schedule.ts'
 import { send } from '../../functions/send/send.ts'
+import { buildApp } from '../infra/synthesized.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
 import { invocationMs, startSendingChannel } from '../support/sending-channel.ts'
-import { addChannel, openWorkbench } from '../support/workbench.ts'
+import { revoked } from '../support/token-endpoint.ts'
+import { addChannel, openWorkbench, type Workbench } from '../support/workbench.ts'
 
 describe('the lines', () => {
   let written: string[] = []
@@ -83,6 +92,12 @@ const wholeMinutes = (seconds: number) => Math.floor(seconds / 60)
 describe('what is counted', () => {
   const engines = useEngines()
   const mailboxes = useSandbox()
+  const seen = new Set<string>()
+  /** What the bench has counted so far, which the last test holds against what is looked at. */
+  function counted({ metrics }: Pick<Workbench, 'metrics'>) {
+    for (const name of Object.keys(metrics.added)) seen.add(name)
+    return metrics.added
+  }
 
   test('a sent message, and how long after its time it left', async () => {
     const sending = await startSendingChannel(engines)
@@ -90,7 +105,7 @@ describe('what is counted', () => {
     await sending.accept('later', { sendAt: new Date(sending.bench.now() + 60_000).toISOString() })
     sending.bench.clock.advance(62_000)
     await sending.drain()
-    const { MessagesSent, SecondsToSent } = sending.bench.metrics.added
+    const { MessagesSent, SecondsToSent } = counted(sending.bench)
     expect(MessagesSent).toEqual([1, 1])
     expect(SecondsToSent?.map(wholeMinutes)).toEqual([1, 0])
   })
@@ -103,7 +118,7 @@ describe('what is counted', () => {
     sending.bench.clock.advance(60_000)
     await sending.accept('failed')
     await sending.drain()
-    const { added } = sending.bench.metrics
+    const added = counted(sending.bench)
     expect(added).toMatchObject({ MessagesUncertain: [1], MessagesFailed: [1] })
     expect(added.MessagesSent).toBeUndefined()
   })
@@ -118,7 +133,7 @@ describe('what is counted', () => {
     >[0][0]
     const services = { ...bench, bury: async () => {} }
     await send([record], { services, deadlineMs: bench.now() + invocationMs })
-    expect(bench.metrics.added).toEqual({ InternalFaults: [1] })
+    expect(counted(bench)).toEqual({ InternalFaults: [1] })
   })
 
   test('polls that were done and that failed, mail, and the time from its arrival', async () => {
@@ -133,7 +148,7 @@ describe('what is counted', () => {
       services: bench,
       deadlineMs: bench.now() + 60_000,
     })
-    const { added } = bench.metrics
+    const added = counted(bench)
     expect(added).toMatchObject({ PollsDone: [1], PollsFailed: [1], MailsReceived: [1] })
     expect(added.ArrivalLagSeconds?.map(wholeMinutes)).toEqual([1])
   })
@@ -148,6 +163,53 @@ describe('what is counted', () => {
     await sending.accept('second')
     bench.clock.advance(10_000)
     await schedule(services)
-    expect(bench.metrics.added.OldestDueSeconds?.map(wholeMinutes)).toEqual([0, 5])
+    expect(counted(bench).OldestDueSeconds?.map(wholeMinutes)).toEqual([0, 5])
+  })
+
+  test('a mailbox whose owner is asked to reconnect, and each message that waits for them', async () => {
+    const sending = await startSendingChannel(engines)
+    sending.bench.clock.advance(61 * 60_000)
+    sending.endpoint.script.push(revoked)
+    await sending.accept('1')
+    await sending.accept('2')
+    await sending.drain()
+    expect(counted(sending.bench)).toEqual({ PromptsRaised: [1], MessagesParked: [1, 1] })
+  })
+
+  test('a refused OAuth app, once for each that is told: the account and the operator', async () => {
+    const sending = await startSendingChannel(engines)
+    sending.bench.clock.advance(61 * 60_000)
+    sending.endpoint.always = { status: 401, body: { error: 'invalid_client', error_codes: [7000222] } }
+    await sending.accept('1')
+    await sending.drain()
+    await sending.drain()
+    expect(counted(sending.bench)).toEqual({ AppFaults: [1, 1] })
+  })
+
+  test('a document from the queue that is no mail', async () => {
+    const { bench } = await startSendingChannel(engines)
+    const record = { messageId: 'm1', body: '{}', messageAttributes: {} } as unknown as SQSRecord
+    await send([record], {
+      services: { ...bench, bury: async () => {} },
+      deadlineMs: bench.now() + invocationMs,
+    })
+    expect(counted(bench)).toEqual({ MessagesRejected: [1] })
+  })
+
+  test('each metric of ours that an alarm or the dashboard looks at was counted in a test above', () => {
+    const template = Template.fromStack(buildApp().system)
+    const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(
+      ({ Properties }) => Properties,
+    )
+    const ofAlarms = alarms.flatMap(({ Namespace, MetricName }) =>
+      Namespace === metricNamespace ? [MetricName] : [],
+    )
+    const dashboards = JSON.stringify(template.findResources('AWS::CloudWatch::Dashboard'))
+    // Within JSON within JSON: ["Postroom","MessagesSent","service","Postroom",{…}]
+    const named = new RegExp(String.raw`\[\\+"${metricNamespace}\\+",\\+"(\w+)`, 'g')
+    const ofDashboard = [...dashboards.matchAll(named)].map(([, name]) => name)
+    expect(ofAlarms.length).toBeGreaterThan(5)
+    expect(ofDashboard.length).toBeGreaterThan(10)
+    expect([...ofAlarms, ...ofDashboard].filter(name => !seen.has(name))).toEqual([])
   })
 })

@@ -56,6 +56,21 @@ async function expectFailure(
   expect(body.channels).toEqual([])
 }
 
+// Regression: only what `send`, `fetch`, `schedule` and `notify` told was counted. An app that a sign-in found refused held back
+// all its mailboxes, and the alarm stayed silent, since nobody tells of it twice.
+test('an OAuth app that only a sign-in has found refused is counted for the alarm', async () => {
+  const from = running.log.length
+  await signIn('client_secret_expired', { accountId: 'counted' })
+  await expect
+    .poll(() => running.log.slice(from))
+    .toContainEqual(
+      expect.objectContaining({
+        function: 'Connect',
+        record: expect.objectContaining({ service: 'Postroom', AppFaults: expect.anything() }),
+      }),
+    )
+})
+
 test('a token endpoint that never answers ends well inside the gateway’s 30 seconds', async () => {
   const startedAtMs = Date.now()
   const { session } = await signIn('token_hangs')
