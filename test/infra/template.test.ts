@@ -11,8 +11,8 @@ import { HelpDesk } from '../../infra/example/help-desk.ts'
 import { synthesize } from '../../infra/local/synthesize.ts'
 import { PostroomData } from '../../infra/postroom.ts'
 import { assemblyFolder } from '../support/cache.ts'
-import { loadResourceSchemas, type Template } from './resource-schemas.ts'
 import { buildApp } from './synthesized.ts'
+import { faultsOf, type Template } from './template-faults.ts'
 
 const everythingOn: ConfigurationInput = {
   name: 'Mailroom',
@@ -51,53 +51,60 @@ function exampleStacks() {
   return [templateOf(kept), templateOf(desk)]
 }
 
-const faultsOf = await loadResourceSchemas()
+test.each([
+  ['as it is without configuration', () => ourStacks()],
+  ['with everything that can be switched on', () => ourStacks(everythingOn)],
+  ['within another app', exampleStacks],
+])('CloudFormation takes the template %s', (_which, templates) => {
+  expect(templates().flatMap(faultsOf)).toEqual([])
+})
+
+test.each([
+  ['a type that is none', '"AWS::SQS::Queue"', '"AWS::SQS::Quue"', "Unknown resource type 'AWS::SQS::Quue'"],
+  ['a property that is none', '"KeyType":"HASH"', '"KeyTyp":"HASH"', "'KeyTyp' was unexpected"],
+  ['a property that is missing', '"FunctionName":', '"Name":', "'FunctionName' is a required property"],
+  [
+    'a value of another type',
+    '"EnableKeyRotation":true',
+    '"EnableKeyRotation":"often"',
+    'EnableKeyRotation:',
+  ],
+  ['a number out of range', '"RecoveryPeriodInDays":35', '"RecoveryPeriodInDays":36', 'maximum of 35'],
+  ['a value that is none of those allowed', '"PAY_PER_REQUEST"', '"FREE"', "'FREE' is not one of"],
+  [
+    'a policy that says nothing',
+    '"sqs:ReceiveMessage"],"Effect":"Allow"',
+    '"sqs:ReceiveMessage"],"Effect":"Perhaps"',
+    "'Perhaps' is not one of",
+  ],
+  ['a reference to nothing', '"Queues":[{"Ref":"', '"Queues":[{"Ref":"No', 'is not one of'],
+  ['an attribute that is none', '","Arn"]}', '","Arm"]}', "'Arm' is not one of"],
+])('%s is found', (_what, right, wrong, fault) => {
+  const spoilt = ourStacks()
+    .map(template => JSON.stringify(template))
+    .filter(text => text.includes(right))
+    .map(text => JSON.parse(text.replace(right, wrong)) as Template)
+  expect(spoilt).not.toEqual([])
+  for (const template of spoilt) expect(faultsOf(template).join('\n')).toContain(fault)
+})
 
 test.each([
   ['as it is without configuration', () => ourStacks()],
   ['with everything that can be switched on', () => ourStacks(everythingOn)],
   ['within another app', exampleStacks],
-])('the template %s fits the published schemas of its resources', (_which, templates) => {
-  expect(templates().flatMap(faultsOf)).toEqual([])
-})
-
-test.each([
-  ['a type that is none', { Type: 'AWS::SQS::Quue' }, 'Broken: AWS::SQS::Quue is not a resource type'],
-  [
-    'a property that is none',
-    { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeoutSeconds: 1 } },
-    'Broken.VisibilityTimeoutSeconds is not a property',
-  ],
-  [
-    'a value of another type',
-    { Type: 'AWS::SQS::Queue', Properties: { VisibilityTimeout: 'soon' } },
-    'Broken.VisibilityTimeout must be an integer, found "soon"',
-  ],
-  [
-    'a property that is missing',
-    { Type: 'AWS::Lambda::EventSourceMapping' },
-    'Broken.FunctionName is required',
-  ],
-  [
-    'a property of a property that is none',
-    {
-      Type: 'AWS::DynamoDB::GlobalTable',
-      Properties: {
-        AttributeDefinitions: [],
-        KeySchema: [{ AttributeName: 'PK', KeyTyp: 'HASH' }],
-        Replicas: [],
-      },
-    },
-    'Broken.KeySchema[0].KeyTyp is not a property',
-  ],
-  [
-    'an attribute that is none',
-    { Type: 'AWS::SQS::Queue', Properties: { QueueName: { 'Fn::GetAtt': ['Broken', 'Name'] } } },
-    'Broken: Broken has no attribute Name',
-  ],
-])('%s is found', (_what, resource, fault) => {
-  expect(faultsOf({ Resources: { Broken: resource } })).toContain(fault)
-})
+])(
+  'no resource of the template %s is passed over: a property that none has is found in each',
+  (_which, stacks) => {
+    for (const template of stacks()) {
+      for (const resource of Object.values(template.Resources))
+        resource.Properties = { ...resource.Properties, Unheard: 1 }
+      const found = faultsOf(template).filter(fault => fault.includes("'Unheard' was unexpected"))
+      expect(found.map(fault => fault.split(':')[0]).toSorted()).toEqual(
+        Object.keys(template.Resources).toSorted(),
+      )
+    }
+  },
+)
 
 /** What does its work by standing in the template; all else must be used by something. */
 const worksByItself = new Set([
