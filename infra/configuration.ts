@@ -58,7 +58,7 @@ const configurationSchema = v.strictObject({
       ),
     ),
   ),
-  /** AWS region of both stacks; without it the one that the CLI's profile names. */
+  /** AWS region of both stacks; without it that of the domain's certificate, else the one that the CLI's profile names. */
   region: v.optional(
     v.pipe(v.string(), v.regex(/^[a-z]{2}(-[a-z]+)+-\d$/, 'must be a region, such as eu-west-1')),
   ),
@@ -254,6 +254,14 @@ export function readConfiguration(given: unknown): PostroomConfiguration {
   }
 }
 
+/** The region that is named, or the only one in which the domain's certificate serves; undefined if either will do. */
+export function regionOf({
+  region,
+  domain,
+}: Pick<PostroomConfiguration, 'region' | 'domain'>): string | undefined {
+  return region ?? domain?.certificateArn.split(':')[3]
+}
+
 /** What no field can say alone. */
 function holdTogether(configuration: PostroomConfiguration): void {
   const { region, domain, publicUrl, apps, pollConcurrency, providers, authentication } = configuration
@@ -261,9 +269,9 @@ function holdTogether(configuration: PostroomConfiguration): void {
     throw invalid('authentication.type', 'must be jwt where there is a console', authentication.type)
   }
   if (domain && publicUrl) throw invalid('publicUrl', 'must not be set where there is a domain', publicUrl)
-  const certificateRegion = domain?.certificateArn.split(':')[3]
-  if (region && certificateRegion && certificateRegion !== region) {
-    throw invalid('domain.certificateArn', `must be of the region ${region}`, certificateRegion)
+  const ofCertificate = regionOf({ domain })
+  if (region && ofCertificate && ofCertificate !== region) {
+    throw invalid('domain.certificateArn', `must be of the region ${region}`, ofCertificate)
   }
   const known = Object.keys(wholeProviders(providers))
   for (const id of Object.keys(apps)) {

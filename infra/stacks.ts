@@ -1,7 +1,7 @@
 /** Our own two stacks: what must survive, and what may be removed and made anew. */
 
 import { type App, Stack } from 'aws-cdk-lib'
-import { type ConfigurationInput, readConfiguration } from './configuration.ts'
+import { type ConfigurationInput, readConfiguration, regionOf } from './configuration.ts'
 import { Postroom, PostroomData } from './postroom.ts'
 
 /** CDK leaves this id out of the names it makes, so that they are as short as if the stack were the construct. */
@@ -11,7 +11,7 @@ export function makeStacks(
   app: App,
   configuration: ConfigurationInput,
 ): { data: Stack; system: Stack; postroom: Postroom } {
-  const { region } = readConfiguration(configuration)
+  const region = regionOf(readConfiguration(configuration))
   const env = region ? { region } : undefined
   const data = new Stack(app, 'PostroomData', {
     description: 'Postroom: tables, mail and keys. Survives the removal of the system that uses it.',

@@ -212,6 +212,11 @@ test('restored tables take the place of those made here, in what functions are t
   Template.fromStack(data).resourceCountIs('AWS::DynamoDB::GlobalTable', 2)
 })
 
+test('regression: with a domain and no region, the stacks were made where its certificate does not serve', () => {
+  const { data, system } = buildApp({ configuration: { domain } })
+  expect([data.region, system.region]).toEqual(['eu-west-1', 'eu-west-1'])
+})
+
 test('a region binds both stacks to it', () => {
   const { data, system } = buildApp({ configuration: { region: 'eu-west-1' } })
   expect([data.region, system.region]).toEqual(['eu-west-1', 'eu-west-1'])
