@@ -9,8 +9,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { AssetHashType, DockerImage } from 'aws-cdk-lib'
-import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda'
 import { type BuildOptions, buildSync } from 'esbuild'
 import { joinStart } from './joined-start.ts'
 import type { FunctionFolder } from './privileges.ts'
@@ -35,31 +33,20 @@ export const writing = {
   logLevel: 'warning',
 } as const satisfies BuildOptions
 
-export interface Bundled {
-  folder: FunctionFolder | 'console'
-  /** File of the folder that runs in worker threads, without its ending: it lies beside `index.mjs`. */
-  worker?: string
-  /** Puts more files beside the bundle. */
-  filesBeside?(outputFolder: string): void
+export type BundledFolder = FunctionFolder | 'console'
+
+/** Files that run in worker threads, without their endings: they lie beside `index.mjs`. */
+const workers: Partial<Record<BundledFolder, string>> = { fetch: 'parse-worker' }
+
+/** Makes `index.mjs`, whose handler is `index.handler`, and what it loads later. */
+export function bundleFunction(folder: BundledFolder, outputFolder: string): void {
+  const worker = workers[folder]
+  const files = { index: `${folder}.ts`, ...(worker && { [worker]: `${worker}.ts` }) }
+  bundle(files, sourceFolder(folder), outputFolder)
 }
 
-/** @returns code whose handler is `index.handler`. CDK bundles it only for a stack that is to be deployed */
-export function codeOf({ folder, worker, filesBeside }: Bundled): AssetCode {
-  const source = join(root, 'functions', folder)
-  return Code.fromAsset(source, {
-    assetHashType: AssetHashType.OUTPUT,
-    bundling: {
-      // CDK asks for one, to fall back on if there were no local way.
-      image: DockerImage.fromRegistry('none'),
-      local: {
-        tryBundle(outputFolder) {
-          bundle({ index: `${folder}.ts`, ...(worker && { [worker]: `${worker}.ts` }) }, source, outputFolder)
-          filesBeside?.(outputFolder)
-          return true
-        },
-      },
-    },
-  })
+export function sourceFolder(folder: BundledFolder): string {
+  return join(root, 'functions', folder)
 }
 
 /**

@@ -96,7 +96,6 @@ export function makeFunctions(scope: Construct, props: FunctionsProps): Function
     ...named,
     folder: 'fetch',
     may: may.fetch,
-    worker: 'parse-worker',
     environment: { ...tables, ...prompting, ...tokens, ...ringing, ...polling, ...measuring },
   })
   const { others, ...concurrencyOf } = configuration.pollConcurrency

@@ -13,7 +13,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Construct } from 'constructs'
 import { type EnvironmentName, environmentNames } from '../functions/channel/environment.ts'
-import { codeOf } from './bundle.ts'
+import { codeOf } from './function-code.ts'
 import { memoryMegabytes } from './memory.ts'
 import type { FunctionFolder } from './privileges.ts'
 import { timeoutSeconds } from './timeouts.ts'
@@ -28,8 +28,6 @@ export interface PostroomFunctionProps {
   /** All that it may do, besides writing its log and its traces. */
   may: PolicyStatement[]
   environment: Partial<Record<EnvironmentName, string>>
-  /** File of the folder that runs in worker threads, without its ending. */
-  worker?: string
   /** Puts more files beside the bundle. */
   filesBeside?(outputFolder: string): void
 }

@@ -17,6 +17,7 @@ import { reconcileLoginsCommand } from './reconcile-logins.ts'
 import { reparseCommand } from './reparse.ts'
 import { sendCommand } from './send.ts'
 import { settingsCommand } from './settings.ts'
+import { stackCommand } from './stack.ts'
 import { webhookCommands } from './webhooks.ts'
 
 /** Answered before any command runs; it stands here to be listed. */
@@ -52,5 +53,6 @@ export const commands: Command[] = [
   importCommand,
   federateCommand,
   costCommand,
+  stackCommand,
   helpCommand,
 ]

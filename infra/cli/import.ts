@@ -1,12 +1,12 @@
 /** `import`: takes over the mailboxes of another system by their refresh tokens; no owner has to sign in again. */
 
-import { readFile } from 'node:fs/promises'
 import * as v from 'valibot'
 import { type Api, ApiError } from './api.ts'
 import { channelSchema } from './channel-document.ts'
 import { readChatwoot } from './chatwoot-export.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 import { readEmailEngine } from './emailengine-export.ts'
+import { readGiven } from './given-file.ts'
 import type { ImportRow, ReadRow } from './import-row.ts'
 import { nextLook } from './waiting.ts'
 
@@ -118,12 +118,6 @@ function ask(api: Api, body: ImportRow) {
 function troubleOf(channel: v.InferOutput<typeof channelSchema> | null): string {
   const fault = channel?.auth.fault
   return fault ? `${fault.code}: ${fault.summary} Must act: ${fault.actor}.` : ''
-}
-
-async function readGiven(file: string): Promise<string> {
-  return readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${file} cannot be read (${error.code ?? 'unknown'}).`)
-  })
 }
 
 /** The texts of JSON.parse quote what they could not read, which may be a token: only the place is told. */

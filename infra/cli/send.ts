@@ -1,13 +1,13 @@
 /** `send`: one message from a channel, by options or as the API's own message document. */
 
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { basename } from 'node:path'
 import * as v from 'valibot'
 import { parse } from '../../functions/channel/schema-check.ts'
 import type { Api } from './api.ts'
 import { channelPath } from './channel-document.ts'
 import { command, exitCodes, UsageError } from './command.ts'
+import { readGiven } from './given-file.ts'
 import { type Message, messagePath, messageSchema } from './message-document.ts'
 import type { Terminal } from './terminal.ts'
 import { nextLook } from './waiting.ts'
@@ -98,12 +98,6 @@ async function composed(
     inReplyTo: options['reply-to-message'],
     attachments,
   }
-}
-
-async function readGiven(file: string, encoding: 'utf8' | 'base64'): Promise<string> {
-  return readFile(file, encoding).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`${file} cannot be read (${error.code ?? 'unknown'}).`)
-  })
 }
 
 async function settled(
