@@ -191,26 +191,33 @@ test('an uncertain message is sent again only when a person takes the risk', asy
   })
 })
 
-test('retry sends a scheduled message now, and says of a parked one what is in its way', async () => {
-  const channel = await running.connect('linus', { accountId: 'scheduled', provider: 'google' })
-  const file = join(await scratchFolder(), 'later.json')
-  const sendAt = new Date(Date.now() + 3_600_000).toISOString()
-  const document = { to: [{ address: 'c@outside.example' }], subject: 'Now', text: 't', sendAt }
-  await writeFile(file, JSON.stringify(document))
-  const [{ id }] = documents(await cli(`send ${channel.id} --document ${file} --key later --json`))
-  expect(await cli(`retry ${id}`)).toMatchObject({ code: exitCodes.done, stdout: `${id} is sent now.\n` })
-  // The same key is the same message.
-  const [sent] = documents(await cli(`send ${channel.id} --document ${file} --key later --wait --json`))
-  expect(sent).toMatchObject({ id, state: 'sent' })
+// On a busy machine it was once not sent within 30 s: what a doorbell misses leaves with the next minute's look.
+const lateMs = 90_000
 
-  const blocked = await running.connect('ada', { accountId: 'parked', script: 'smtp_disabled_tenant' })
-  const [parked] = documents(await cli(`send ${blocked.id} --to c@outside.example --text t --wait --json`))
-  expect(parked).toMatchObject({ state: 'parked' })
-  expect(await cli(`retry ${parked.id}`)).toMatchObject({
-    code: exitCodes.refused,
-    stderr: expect.stringMatching(/channel_not_usable.*must be connected.*blocked_by_admin/s),
-  })
-})
+test(
+  'retry sends a scheduled message now, and says of a parked one what is in its way',
+  async () => {
+    const channel = await running.connect('linus', { accountId: 'scheduled', provider: 'google' })
+    const file = join(await scratchFolder(), 'later.json')
+    const sendAt = new Date(Date.now() + 3_600_000).toISOString()
+    const document = { to: [{ address: 'c@outside.example' }], subject: 'Now', text: 't', sendAt }
+    await writeFile(file, JSON.stringify(document))
+    const [{ id }] = documents(await cli(`send ${channel.id} --document ${file} --key later --json`))
+    expect(await cli(`retry ${id}`)).toMatchObject({ code: exitCodes.done, stdout: `${id} is sent now.\n` })
+    // The same key is the same message.
+    const [sent] = documents(await cli(`send ${channel.id} --document ${file} --key later --wait --json`))
+    expect(sent).toMatchObject({ id, state: 'sent' })
+
+    const blocked = await running.connect('ada', { accountId: 'parked', script: 'smtp_disabled_tenant' })
+    const [parked] = documents(await cli(`send ${blocked.id} --to c@outside.example --text t --wait --json`))
+    expect(parked).toMatchObject({ state: 'parked' })
+    expect(await cli(`retry ${parked.id}`)).toMatchObject({
+      code: exitCodes.refused,
+      stderr: expect.stringMatching(/channel_not_usable.*must be connected.*blocked_by_admin/s),
+    })
+  },
+  lateMs,
+)
 
 test('new mail is polled, followed as an event, listed, and answered in its thread', async () => {
   const { id } = await running.connect('linus', { accountId: 'follow', provider: 'google' })
