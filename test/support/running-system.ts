@@ -37,6 +37,8 @@ export interface RunningSystem {
 }
 
 const apiKey = 'key-of-this-test-only'
+/** After a change of the sources the first start bundles all functions, on a machine that may be busy. */
+const startTimeoutMs = 180_000
 
 /** Registers the hooks that start and stop it; the object is filled in when the tests run. */
 export function useRunningSystem(
@@ -86,7 +88,7 @@ export function useRunningSystem(
       await options.changeAssembly(assembly)
     }
     await start()
-  })
+  }, startTimeoutMs)
   afterAll(async () => {
     await system?.close()
     await rm(folder, { recursive: true, force: true })
