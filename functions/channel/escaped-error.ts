@@ -13,16 +13,18 @@ export async function withoutWords<T>(work: () => Promise<T>): Promise<T> {
     return await work()
   } catch (error) {
     log({ event: 'invocation_failed', ...errorForLog(error) })
-    throw new EscapedError(error)
+    throw failureOf(error)
   }
 }
 
-class EscapedError extends Error {
-  constructor(error: unknown) {
-    const name = error instanceof Error ? error.name : typeof error
-    super(`${error instanceof PostroomError ? error.code : name}: see invocation_failed in the log.`)
-    this.name = name
-    const places = error instanceof Error ? placesOf(error) : []
-    this.stack = [`${name}: ${this.message}`, ...places].join('\n')
-  }
+/** No class of its own: its name would be minified, and Lambda logs the name of the class. */
+function failureOf(error: unknown): Error {
+  const name = error instanceof Error ? error.name : typeof error
+  const failure = new Error(
+    `${error instanceof PostroomError ? error.code : name}: see invocation_failed in the log.`,
+  )
+  failure.name = name
+  const places = error instanceof Error ? placesOf(error) : []
+  failure.stack = [`${name}: ${failure.message}`, ...places].join('\n')
+  return failure
 }

@@ -49,13 +49,10 @@ describe.skipIf(missingClient)('under the runtime client', () => {
     expect(failure.errorType).toBe('TypeError')
     expect(failure.trace[0]).toBe(`${errorType}: ${errorMessage}`)
     expect(failure.trace[1]).toMatch(/^ +at .*\/index\.mjs:\d+:\d+/)
-    // The client logs it too: one line, though a stack has many.
-    expect(lines).toEqual([
-      {
-        function: 'Send',
-        stream: 'stdout',
-        record: expect.objectContaining({ level: 'ERROR', message: expect.objectContaining({ errorType }) }),
-      },
+    // We log it, and the client logs it too: one line, though a stack has many.
+    expect(lines).toMatchObject([
+      { stream: 'stdout', record: { event: 'invocation_failed', name: errorType } },
+      { stream: 'stdout', record: { level: 'ERROR', message: { name: errorType, errorMessage } } },
     ])
     expect(await underClient.invoke(event)).toEqual({ batchItemFailures: [] })
   })
