@@ -5,7 +5,9 @@ import { SourceMap } from 'node:module'
 import { join } from 'node:path'
 
 /** Such as `file:///var/task/index.mjs:12:3456`, or without what stands before the name. */
-const place = /(?:(?:file:\/\/)?\/[\w./-]*\/)?\b([\w-]+\.mjs):(\d+):(\d+)/g
+const place = /((?:file:\/\/)?\/[\w./-]*\/)?\b([\w-]+\.mjs):(\d+):(\d+)/g
+/** Where Lambda's own client lies, whose file is an `index.mjs` too; packages are within ours. */
+const foreign = /\/var\/runtime\/|\/node_modules\//
 
 export interface Found {
   text: string
@@ -24,7 +26,8 @@ export async function sourcePlaces(
   { folder, bundleFolder }: { folder: string; bundleFolder: string },
 ): Promise<Found> {
   const files = new Set(await readdir(bundleFolder))
-  const named = new Set([...text.matchAll(place)].map(([, name = '']) => name))
+  const ours = [...text.matchAll(place)].filter(([, before = '']) => !foreign.test(before))
+  const named = new Set(ours.map(([, , name = '']) => name))
   const maps = new Map<string, SourceMap>()
   for (const name of named) {
     if (!files.has(`${name}.map`)) continue
@@ -32,7 +35,8 @@ export async function sourcePlaces(
   }
 
   let found = 0
-  const lead = (whole: string, name: string, line: string, column: string): string => {
+  const lead = (whole: string, before = '', name: string, line: string, column: string): string => {
+    if (foreign.test(before)) return whole
     const origin = maps.get(name)?.findOrigin(Number(line), Number(column))
     if (!origin || !('fileName' in origin)) return whole
     found += 1

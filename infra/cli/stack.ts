@@ -6,11 +6,20 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { BundledFolder } from '../bundle.ts'
 import { command, exitCodes, UsageError } from './command.ts'
 import { readGiven } from './given-file.ts'
 import { sourcePlaces } from './source-places.ts'
 
-const folders = ['api', 'connect', 'console', 'fetch', 'notify', 'schedule', 'send'] as const
+const folders = [
+  'api',
+  'connect',
+  'console',
+  'fetch',
+  'notify',
+  'schedule',
+  'send',
+] as const satisfies BundledFolder[]
 
 export const stackCommand = command({
   name: 'stack',
@@ -29,16 +38,10 @@ The checkout must be the one that was deployed.`,
     const bundleFolder = await mkdtemp(join(tmpdir(), 'postroom-stack-'))
     try {
       bundleFunction(folder, bundleFolder)
-      const {
-        text: led,
-        found,
-        unknown,
-      } = await sourcePlaces(text, {
-        folder: `functions/${folder}`,
-        bundleFolder,
-      })
-      if (terminal.json) terminal.document({ text: led, found, unknown })
-      else for (const line of led.trimEnd().split('\n')) terminal.line(line)
+      const led = await sourcePlaces(text, { folder: `functions/${folder}`, bundleFolder })
+      const { found, unknown } = led
+      if (terminal.json) terminal.document(led)
+      else for (const line of led.text.trimEnd().split('\n')) terminal.line(line)
       for (const name of unknown)
         terminal.note(`${folder} of this checkout has no file ${name}: check out what was deployed.`)
       if (found === 0) terminal.note(`There is no place in a bundle of ${folder} in this text.`)

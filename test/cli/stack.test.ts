@@ -65,6 +65,19 @@ describe.each(['fetch', 'api'] as const)('of %s', name => {
   })
 })
 
+// Regression: the file of Lambda's own client has the name of ours, and was led to whatever line of our sources came last.
+test.each([
+  'file:///var/runtime/index.mjs:1173:29',
+  '/var/runtime/index.mjs:2:3456',
+  'file:///x/node_modules/aws-lambda-ric/index.mjs:3:345',
+])('%s is not ours, and stays as it is', async place => {
+  const stdin = `    at process (${place})`
+  const { code, stdout, stderr } = await runCli(['stack', 'fetch'], { stdin })
+  expect(code).toBe(1)
+  expect(stdout).toBe(`${stdin}\n`)
+  expect(stderr).toContain('There is no place in a bundle of fetch')
+})
+
 test('a file that another checkout was bundled to is named, and not guessed', async () => {
   const stdin = 'Error: x\n    at a (file:///var/task/imap-flow-ZZZZZZZZ.mjs:2:345)'
   const { code, stdout, stderr } = await runCli(['stack', 'fetch'], { stdin })
