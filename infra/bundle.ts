@@ -9,29 +9,12 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { type BuildOptions, buildSync } from 'esbuild'
+import { buildSync } from 'esbuild'
+import { writing } from './bundle-writing.ts'
 import { joinStart } from './joined-start.ts'
 import type { FunctionFolder } from './privileges.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-
-/** CommonJS inside an ES module (the mail libraries) still calls `require`. */
-export const requireBanner =
-  "import{createRequire as createRequireForCommonJs}from'node:module';const require=createRequireForCommonJs(import.meta.url);"
-
-/** How every file is written, whatever it is made of. */
-export const writing = {
-  bundle: true,
-  format: 'esm',
-  platform: 'node',
-  target: 'node24',
-  minify: true,
-  // Node reads them only if it is told to (`--enable-source-maps`): they cost a cold start 12 ms and 10 MiB.
-  sourcemap: true,
-  sourcesContent: false,
-  banner: { js: requireBanner },
-  logLevel: 'warning',
-} as const satisfies BuildOptions
 
 export type BundledFolder = FunctionFolder | 'console'
 

@@ -9,7 +9,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildSync } from 'esbuild'
-import { requireBanner, writing } from './bundle.ts'
+import { requireBanner, writing } from './bundle-writing.ts'
 
 /** A file as esbuild describes it; those outside of the folder have no such description. */
 interface Output {

@@ -9,7 +9,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { buildSync } from 'esbuild'
-import { bundle, writing } from '../../infra/bundle.ts'
+import { bundle } from '../../infra/bundle.ts'
+import { writing } from '../../infra/bundle-writing.ts'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import {
   type ColdFunction,

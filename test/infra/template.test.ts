@@ -51,11 +51,13 @@ function exampleStacks() {
   return [templateOf(kept), templateOf(desk)]
 }
 
-test.each([
+const everyTemplate: [string, () => Template[]][] = [
   ['as it is without configuration', () => ourStacks()],
   ['with everything that can be switched on', () => ourStacks(everythingOn)],
   ['within another app', exampleStacks],
-])('CloudFormation takes the template %s', (_which, templates) => {
+]
+
+test.each(everyTemplate)('CloudFormation takes the template %s', (_which, templates) => {
   expect(templates().flatMap(faultsOf)).toEqual([])
 })
 
@@ -88,11 +90,7 @@ test.each([
   for (const template of spoilt) expect(faultsOf(template).join('\n')).toContain(fault)
 })
 
-test.each([
-  ['as it is without configuration', () => ourStacks()],
-  ['with everything that can be switched on', () => ourStacks(everythingOn)],
-  ['within another app', exampleStacks],
-])(
+test.each(everyTemplate)(
   'no resource of the template %s is passed over: a property that none has is found in each',
   (_which, stacks) => {
     for (const template of stacks()) {
