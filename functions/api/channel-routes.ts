@@ -2,12 +2,8 @@
 
 import * as v from 'valibot'
 import { accountIdSchema } from '../channel/account-id.ts'
-import {
-  type Channel,
-  channelDocumentSchema,
-  channelSettingsSchema,
-  presentChannel,
-} from '../channel/channels.ts'
+import { channelSettingsSchema } from '../channel/channel-settings.ts'
+import { type Channel, channelDocumentSchema, presentChannel } from '../channel/channels.ts'
 import { PostroomError } from '../channel/faults.ts'
 import { type HttpAnswer, json } from '../channel/http.ts'
 import { cursorSchema, limitSchema, pageOf, writeCursor } from '../channel/paging.ts'

@@ -4,9 +4,8 @@ import * as v from 'valibot'
 import { connectionOf, connectionSchema, faultSchema, healthFields } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { describeFault, type Fault, PostroomError } from './faults.ts'
-import { folderRoles } from './folder-roles.ts'
+import { idLengthLimit } from './identifiers.ts'
 import { errorForLog, log } from './log.ts'
-import { addressSchema } from './mail-address.ts'
 import { parse } from './schema-check.ts'
 import { integer } from './single-values.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
@@ -75,9 +74,6 @@ const channelSchema = v.object({
 
 export type Channel = v.InferOutput<typeof channelSchema>
 export type ChannelChange = Partial<Omit<Channel, 'id' | 'accountId' | 'provider' | 'identity'>>
-
-/** No id of ours is longer, and DynamoDB takes no key of any length. */
-const idLengthLimit = 128
 
 const channelKey = (id: string) => ({ pk: `CHANNEL#${id}`, sk: 'CHANNEL' })
 /** All channels, account by account; one index partition, since it is written only when channels come and go. */
@@ -249,71 +245,3 @@ function foldersLookedAt({ folders, folderPaths }: Channel): string | null {
     .map(folder => folderPaths[folder]?.lookedAt ?? null)
   return times.includes(null) ? null : (times.toSorted()[0] ?? null)
 }
-
-const aliasLimit = 50
-/** Each costs a command in every poll, and a cursor to be read. */
-const folderLimit = 10
-
-export const foldersSchema = v.pipe(
-  v.array(
-    v.pipe(
-      v.string(),
-      v.minLength(1, 'must not be empty'),
-      v.maxLength(200, 'must be at most 200 characters'),
-      v.regex(/^\P{Cc}*$/u, 'must not hold control characters'),
-    ),
-  ),
-  v.minLength(1, 'must have at least one entry'),
-  v.maxLength(folderLimit, `must have at most ${folderLimit} entries`),
-  v.check(folders => new Set(folders).size === folders.length, 'must name no folder twice'),
-  v.description(
-    `Folders that are read, in this order: INBOX, whole names as a mail program shows them, or roles, which fit every mailbox in every language: ${folderRoles.join(', ')}. A mail that lies in several is one message.`,
-  ),
-)
-
-/** What an app may set. */
-export const channelSettingsSchema = v.strictObject({
-  displayName: v.optional(
-    v.pipe(
-      v.nullable(
-        v.pipe(
-          v.string(),
-          v.minLength(1, 'must not be empty'),
-          v.maxLength(200, 'must be at most 200 characters'),
-          v.regex(/^\P{Cc}*$/u, 'must not hold control characters'),
-        ),
-      ),
-      v.description('The name in From. Null sends the bare address.'),
-    ),
-  ),
-  aliases: v.optional(
-    v.pipe(
-      v.array(addressSchema),
-      v.maxLength(aliasLimit, `must have at most ${aliasLimit} entries`),
-      v.description(
-        'Further addresses of the mailbox that a message may have in From; replaces those set before.',
-      ),
-    ),
-  ),
-  ownerNotice: v.optional(
-    v.pipe(
-      v.nullable(
-        v.strictObject({
-          from: v.pipe(
-            v.string(),
-            v.maxLength(idLengthLimit),
-            v.description('Another channel of the same account, which the mail is sent from.'),
-          ),
-          to: v.pipe(
-            v.optional(v.nullable(addressSchema), null),
-            v.description('Null for the mailbox’s own address.'),
-          ),
-        }),
-      ),
-      v.description(
-        'Mails the owner, with a link to reconnect, when the channel must be reconnected, and with each reminder. Null for no mail.',
-      ),
-    ),
-  ),
-  folders: v.optional(foldersSchema),
-})

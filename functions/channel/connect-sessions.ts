@@ -4,7 +4,7 @@ import * as v from 'valibot'
 import { accessSchema } from './channel-health.ts'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
-import { hashSecret, randomId, randomSecret } from './identifiers.ts'
+import { hashSecret, idLengthLimit, randomId, randomSecret } from './identifiers.ts'
 import { type Item, readItem, type Table } from './table.ts'
 
 const sessionStates = [
@@ -71,9 +71,6 @@ const sessionSchema = v.object({
 
 export type ConnectSession = v.InferOutput<typeof sessionSchema>
 export type Candidate = v.InferOutput<typeof candidateSchema>
-
-/** No id of ours is longer, and DynamoDB takes no key of any length. */
-const idLengthLimit = 128
 
 const sessionKey = (id: string) => ({ pk: `SESSION#${id}`, sk: 'SESSION' })
 

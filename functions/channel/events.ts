@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 import { eventJson } from './event-json.ts'
 import type { EventsTopic } from './events-topic.ts'
-import { derivedId } from './identifiers.ts'
+import { derivedId, idLengthLimit } from './identifiers.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
 export const eventTypes = [
@@ -68,9 +68,6 @@ const retentionSeconds = 30 * 24 * 3600
  * moment late could otherwise slip in behind a reader who has passed its place already.
  */
 const settleMs = 1_000
-
-/** No id of ours is longer, and DynamoDB takes no key of any length. */
-const idLengthLimit = 128
 
 const logOf = (accountId: string) => `EVENTS#${accountId}`
 const eventKey = (id: string) => ({ pk: `EVENT#${id}`, sk: 'EVENT' })

@@ -2,6 +2,9 @@
 
 import { createHash, randomBytes } from 'node:crypto'
 
+/** No id of ours is longer, and DynamoDB takes no key of any length. */
+export const idLengthLimit = 128
+
 /** RFC 4648 base32 letters, lower case: safe in URLs, S3 keys and Message-IDs. */
 const letters = 'abcdefghijklmnopqrstuvwxyz234567'
 

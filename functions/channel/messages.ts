@@ -3,6 +3,7 @@
 import * as v from 'valibot'
 import type { Condition } from './expressions.ts'
 import { PostroomError } from './faults.ts'
+import { idLengthLimit } from './identifiers.ts'
 import type { MailStore } from './mail-store.ts'
 import { parse } from './schema-check.ts'
 import { integer } from './single-values.ts'
@@ -153,9 +154,6 @@ const contentSchema = v.object({
 
 export type MessageContent = v.InferOutput<typeof contentSchema>
 const noContent = parse(contentSchema, { text: null, html: null, attachments: [] })
-
-/** No id of ours is longer, and DynamoDB takes no key of any length. */
-const idLengthLimit = 128
 
 const messageKey = (id: string) => ({ pk: `MESSAGE#${id}`, sk: 'MESSAGE' })
 const listOf = (channelId: string, direction: string) => `MESSAGES#${channelId}#${direction}`

@@ -4,6 +4,7 @@ import * as v from 'valibot'
 import { accountIdSchema } from './account-id.ts'
 import { eventTypes } from './events.ts'
 import { PostroomError } from './faults.ts'
+import { idLengthLimit } from './identifiers.ts'
 import { parse } from './schema-check.ts'
 import { integer } from './single-values.ts'
 import { type Item, type PageOf, readItem, type Table } from './table.ts'
@@ -34,9 +35,6 @@ const webhookSchema = v.object({
 
 export type Webhook = v.InferOutput<typeof webhookSchema>
 type WebhookChange = Partial<Omit<Webhook, 'id' | 'accountId' | 'createdAt' | 'wakeAt'>>
-
-/** No id of ours is longer, and DynamoDB takes no key of any length. */
-const idLengthLimit = 128
 
 const webhookKey = (id: string) => ({ pk: `WEBHOOK#${id}`, sk: 'WEBHOOK' })
 /** All webhooks, account by account; one index partition, since it is written only when webhooks come and go. */
