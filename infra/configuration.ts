@@ -29,6 +29,19 @@ const hostname = v.pipe(
 const anHttpsUrl = 'must be an https URL'
 const httpsUrl = v.pipe(v.string(anHttpsUrl), v.url(anHttpsUrl), v.startsWith('https://', anHttpsUrl))
 
+/**
+ * A page at the end of connecting links there, so that no `javascript:` may be among them. An installed app's own scheme
+ * is the reverse of a domain (RFC 8252, section 7.1), and has a dot.
+ */
+const returnUrl = v.pipe(
+  v.string(),
+  v.url('must be a URL'),
+  v.regex(
+    /^(https:\/\/|http:\/\/(localhost|127\.0\.0\.1)[:/]|[a-z][a-z0-9-]*(\.[a-z0-9-]+)+:)/,
+    "must begin with https://, http://localhost or an installed app's own scheme, such as com.example.desk:",
+  ),
+)
+
 const tableName = v.pipe(v.string(), v.regex(/^[A-Za-z0-9_.-]{3,255}$/, 'must be the name of a table'))
 
 const kmsKeyArn = v.pipe(
@@ -97,7 +110,7 @@ const configurationSchema = v.strictObject({
   /** What people know your app as: the connect page names it. */
   appName: v.optional(v.pipe(v.string(), v.minLength(1), v.maxLength(80))),
   /** Exact URLs to which a browser may return after connecting; a connect session names one of them. */
-  returnUrls: v.optional(v.array(v.pipe(v.string(), v.url('must be a URL'))), []),
+  returnUrls: v.optional(v.array(returnUrl), []),
   /** How often a mailbox is polled, in minutes. */
   pollIntervalMinutes: v.optional(
     v.picklist([...pollIntervals], `must be one of ${pollIntervals.join(', ')}`),

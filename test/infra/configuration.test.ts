@@ -49,6 +49,12 @@ describe('each value that is not usable is refused with field, rule and value', 
     ],
     [{ appName: '' }, 'appName '],
     [{ returnUrls: ['/connected'] }, 'returnUrls.0 must be a URL; found: /connected'],
+    ...['javascript:alert(1)', 'data:text/html,x', 'http://desk.example.com'].map(
+      (found): [object, string] => [
+        { returnUrls: [found] },
+        `returnUrls.0 must begin with https://, http://localhost or an installed app's own scheme, such as com.example.desk:; found: ${found}`,
+      ],
+    ),
     [{ pollIntervalMinutes: 7 }, 'pollIntervalMinutes must be one of 1, 5, 15, 60; found: 7'],
     [{ pollIntervalMinutes: '5' }, 'pollIntervalMinutes must be one of 1, 5, 15, 60; found: "5"'],
     [{ domain: { name: 'mail.example.com' } }, 'domain.certificateArn must be given; found: nothing'],
@@ -102,6 +108,11 @@ describe('each value that is not usable is refused with field, rule and value', 
   ])('%j', (configuration, words) => {
     expect(() => readConfiguration(configuration)).toThrow(words)
   })
+})
+
+test('a browser may return to https, to this machine and to an installed app', () => {
+  const returnUrls = ['https://desk.example.com/x', 'http://localhost:3000/x', 'com.example.desk:/connected']
+  expect(readConfiguration({ returnUrls }).returnUrls).toEqual(returnUrls)
 })
 
 test('all faults are told at once', () => {
