@@ -21,11 +21,18 @@ export type BundledFolder = FunctionFolder | 'console'
 /** Files that run in worker threads, without their endings: they lie beside `index.mjs`. */
 const workers: Partial<Record<BundledFolder, string>> = { fetch: 'parse-worker' }
 
+/** Our sources are TypeScript; in the package that package.ts makes of them, this file among them, they are JavaScript. */
+const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js'
+
 /** Makes `index.mjs`, whose handler is `index.handler`, and what it loads later. */
 export function bundleFunction(folder: BundledFolder, outputFolder: string): void {
+  bundle(sourceFiles(folder), sourceFolder(folder), outputFolder)
+}
+
+/** @returns by the name, without ending, that each has in a bundle; the first is what the function starts with */
+export function sourceFiles(folder: BundledFolder): Record<string, string> {
   const worker = workers[folder]
-  const files = { index: `${folder}.ts`, ...(worker && { [worker]: `${worker}.ts` }) }
-  bundle(files, sourceFolder(folder), outputFolder)
+  return { index: folder + ending, ...(worker && { [worker]: worker + ending }) }
 }
 
 export function sourceFolder(folder: BundledFolder): string {

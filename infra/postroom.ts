@@ -1,5 +1,5 @@
 /**
- * The system as one construct, for our own stacks (stacks.ts) and for another CDK app, to which this file is the package:
+ * The system as one construct, for our own stacks (stacks.ts) and for another CDK app, to which this file is the package (package.ts):
  *
  *     import { Postroom, PostroomData } from 'postroom'
  *     const data = new PostroomData(keptStack, 'Mailboxes')      // what must survive

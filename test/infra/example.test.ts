@@ -3,7 +3,7 @@
 import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { App, Stack } from 'aws-cdk-lib'
@@ -12,6 +12,7 @@ import { expect, test } from 'vitest'
 import { HelpDesk } from '../../infra/example/help-desk.ts'
 import { synthesize } from '../../infra/local/synthesize.ts'
 import { Postroom, PostroomData } from '../../infra/postroom.ts'
+import manifest from '../../package.json' with { type: 'json' }
 import { assemblyFolder } from '../support/cache.ts'
 
 /** Nothing is bundled: what is looked at is how things hang together. */
@@ -90,32 +91,66 @@ test('the same name in another region is another system', () => {
   }
 })
 
-test('an app in a folder of its own, written as deploy.md has it, is synthesized with the very bundles that ours has', async () => {
+test('an app that installs the package, written as deploy.md has it, is type-checked and synthesized with all that ours has', async () => {
   const root = fileURLToPath(new URL('../..', import.meta.url))
-  const guide = await readFile(join(root, 'infra', 'deploy.md'), 'utf8')
-  const [, code = ''] = /```ts\n(.*?)```/s.exec(guide) ?? []
   const folder = await mkdtemp(join(tmpdir(), 'postroom-desk-'))
+  const run = async (command: string, ...args: string[]) => {
+    const env = { ...process.env, CDK_OUTDIR: join(folder, 'cdk.out'), CDK_VALIDATION: 'false' }
+    await promisify(execFile)(command, args, { cwd: folder, env })
+  }
   try {
-    // What `npm i ../postroom` makes.
-    await mkdir(join(folder, 'node_modules'))
-    await symlink(root, join(folder, 'node_modules', 'postroom'))
-    await symlink(join(root, 'node_modules', 'aws-cdk-lib'), join(folder, 'node_modules', 'aws-cdk-lib'))
-    await writeFile(join(folder, 'package.json'), '{ "type": "module" }')
+    await run(process.execPath, '--experimental-strip-types', join(root, 'infra', 'package.ts'))
+    const tarball = join(root, 'artefacts', `postroom-${manifest.version}.tgz`)
+    const installed = join(folder, 'node_modules', 'postroom')
+    await mkdir(installed, { recursive: true })
+    await run('tar', '-xzf', tarball, '-C', installed, '--strip-components', '1')
+    // What it does not declare must not be there.
+    const { dependencies, peerDependencies } = JSON.parse(
+      await readFile(join(installed, 'package.json'), 'utf8'),
+    )
+    for (const name of [...Object.keys({ ...dependencies, ...peerDependencies }), '@types/node']) {
+      const link = join(folder, 'node_modules', name)
+      await mkdir(dirname(link), { recursive: true })
+      await symlink(join(root, 'node_modules', name), link)
+    }
+    const guide = await readFile(join(root, 'infra', 'deploy.md'), 'utf8')
+    const [, code = ''] = /```ts\n(.*?)```/s.exec(guide) ?? []
+    // In CommonJS, as `cdk init` makes an app.
     await writeFile(
       join(folder, 'app.ts'),
       `import { App, Stack } from 'aws-cdk-lib'\nconst app = new App()\n${code}\napp.synth()\n`,
     )
-    const environment = { ...process.env, CDK_OUTDIR: join(folder, 'cdk.out'), CDK_VALIDATION: 'false' }
-    await promisify(execFile)(process.execPath, ['--experimental-strip-types', 'app.ts'], {
-      cwd: folder,
-      env: environment,
-    })
-    const made = await readdir(join(folder, 'cdk.out'))
-    expect(made).toEqual(expect.arrayContaining(['Kept.template.json', 'Desk.template.json']))
+    const compilerOptions = { module: 'nodenext', strict: true, types: ['node'] }
+    await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['app.ts'] }))
+    await run(join(root, 'node_modules', '.bin', 'tsc'), '-p', '.')
+    await run(process.execPath, 'app.js')
+
+    const made = join(folder, 'cdk.out')
     await synthesize({ folder: assemblyFolder })
-    const isBundle = (name: string) => name.startsWith('asset.')
-    expect(made.filter(isBundle)).toEqual((await readdir(assemblyFolder)).filter(isBundle))
+    expect(await resourceTypes(made, ['Kept', 'Desk'])).toEqual(
+      await resourceTypes(assemblyFolder, ['PostroomData', 'Postroom']),
+    )
+    expect(await handlersOf(made)).toEqual(await handlersOf(assemblyFolder))
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
-}, 120_000)
+}, 180_000)
+
+async function resourceTypes(assembly: string, stacks: string[]): Promise<string[]> {
+  const templates = await Promise.all(
+    stacks.map(async name => JSON.parse(await readFile(join(assembly, `${name}.template.json`), 'utf8'))),
+  )
+  return templates
+    .flatMap(({ Resources }) => Object.values<{ Type: string }>(Resources).map(({ Type }) => Type))
+    .sort()
+}
+
+/** The files that each bundle starts with. */
+async function handlersOf(assembly: string): Promise<string[]> {
+  const bundles = (await readdir(assembly)).filter(name => name.startsWith('asset.'))
+  const files = await Promise.all(bundles.map(name => readdir(join(assembly, name))))
+  return files
+    .flat()
+    .filter(name => ['index.mjs', 'parse-worker.mjs'].includes(name))
+    .sort()
+}
