@@ -2,6 +2,7 @@
 
 import { randomUUID } from 'node:crypto'
 import { basename } from 'node:path'
+import libmime from 'libmime'
 import * as v from 'valibot'
 import { parse } from '../../functions/channel/schema-check.ts'
 import type { Api } from './api.ts'
@@ -85,7 +86,7 @@ async function composed(
   const attachments = await Promise.all(
     options.attach.map(async file => ({
       filename: basename(file),
-      contentType: 'application/octet-stream',
+      contentType: libmime.detectMimeType(file),
       content: await readGiven(file, 'base64'),
     })),
   )

@@ -129,7 +129,9 @@ test('a message is sent, waited for, listed and read; its bytes and attachment c
   expect((await cli(`outbox ${channel.id} --state failed --json`)).stdout).toBe('')
   const shown = await cli(`message ${message.id}`)
   expect(shown.stdout).toMatch(/^attachment 0 +note\.txt, 8 bytes$/m)
-  expect((await cli(`raw ${message.id}`)).stdout).toContain('Subject: Hello')
+  const raw = (await cli(`raw ${message.id}`)).stdout
+  expect(raw).toContain('Subject: Hello')
+  expect(raw).toContain('Content-Type: text/plain; name=note.txt')
   const output = join(folder, 'copy')
   expect((await cli(`raw ${message.id} --attachment 0 --output ${output}`)).code).toBe(exitCodes.done)
   expect(await readFile(output, 'utf8')).toBe('attached')
