@@ -1,10 +1,14 @@
 /** `cost`: what so many mailboxes cost in a month, by service; asks nobody, and needs no account. */
 
-import { pollIntervals } from '../../functions/channel/slots.ts'
-import { costOf } from '../cost/cost.ts'
-import { byService, dollars } from '../cost/page.ts'
+import { mailboxesPerBatch, pollIntervals } from '../../functions/channel/slots.ts'
+import { type Assumed, assumptionNames, saysOf, assumed as usual } from '../cost/assumptions.ts'
+import { changeOf, dollars } from '../cost/composition.ts'
+import { costOf, type Load } from '../cost/cost.ts'
+import { durations, weights } from '../cost/explain.ts'
+import { byService } from '../cost/page.ts'
 import { priceList } from '../cost/prices.ts'
 import { command, exitCodes, UsageError } from './command.ts'
+import type { Terminal } from './terminal.ts'
 
 function numberOf(name: string, text: string | undefined, fallback: number, least: number): number {
   if (text === undefined) return fallback
@@ -23,16 +27,37 @@ function intervalOf(text = '5m'): number {
   return minutes
 }
 
+function assumedOf(texts: string[] = []): Assumed {
+  const changed = { ...usual }
+  for (const text of texts) {
+    const [said, number] = text.split('=')
+    const name = assumptionNames.find(one => one === said)
+    if (name === undefined)
+      throw new UsageError(
+        `--assume must be NAME=NUMBER, with NAME one of ${assumptionNames.join(', ')}; found: ${text}`,
+      )
+    changed[name] = numberOf(`assume ${name}`, number ?? '', usual[name], 0)
+  }
+  return changed
+}
+
 export const costCommand = command({
   name: 'cost',
   words: [],
   says: 'what so many mailboxes cost on AWS in a month, by service, beside what others ask',
-  more: 'From counted units, the functions’ memory and list prices; infra/cost.md tells what is counted and what assumed.',
+  more: 'From counted units, measured CPU, the functions’ memory and list prices; infra/cost.md tells what is assumed.',
   options: {
     mailboxes: { type: 'string', value: 'NUMBER', says: 'how many (1000)' },
     interval: { type: 'string', value: 'MINUTES', says: '1m, 5m, 15m or 60m (5m)' },
     'sent-per-day': { type: 'string', value: 'NUMBER', says: 'messages a mailbox sends (5)' },
     'received-per-day': { type: 'string', value: 'NUMBER', says: 'mails a mailbox receives (10)' },
+    assume: {
+      type: 'string',
+      value: 'NAME=NUMBER',
+      multiple: true,
+      says: 'instead of an assumption, such as providerRttMs=20; --explain lists all',
+    },
+    explain: { type: 'boolean', says: 'also what it is composed of, and which assumptions matter most' },
   },
   async run({ terminal, options }) {
     const load = {
@@ -41,9 +66,14 @@ export const costCommand = command({
       sentPerDay: numberOf('sent-per-day', options['sent-per-day'], 5, 0),
       receivedPerDay: numberOf('received-per-day', options['received-per-day'], 10, 0),
     }
-    const cost = costOf(load)
+    const assumed = assumedOf(options.assume)
+    const cost = costOf(load, assumed)
     if (terminal.json) {
-      terminal.document({ ...load, priceList, ...cost })
+      const composition = {
+        durations: durations(assumed, mailboxesPerBatch),
+        weights: weights(load, assumed),
+      }
+      terminal.document({ ...load, priceList, ...cost, assumed, ...(options.explain && composition) })
       return exitCodes.done
     }
     terminal.table(
@@ -55,9 +85,48 @@ export const costCommand = command({
         ...cost.alternatives.map(({ name, usd }) => [`instead: ${name}`, dollars(usd), '']),
       ],
     )
+    if (options.explain) explain(load, assumed, terminal)
     terminal.note(
-      `A month at list prices of ${priceList.region}, ${priceList.date}; durations are assumed, infra/cost.md says which.`,
+      `A month at list prices of ${priceList.region}, ${priceList.date}; units are counted, CPU is measured, waiting is assumed: infra/cost.md.`,
     )
     return exitCodes.done
   },
 })
+
+/** How many of the assumptions that move the total are shown first, with what they do to it. */
+const mostOf = 3
+
+function explain(load: Load, assumed: Assumed, terminal: Terminal): void {
+  const ms = (value: number) => `${Math.round(value).toLocaleString('en')} ms`
+  terminal.table(
+    [
+      'milliseconds of a function',
+      'provider (counted x assumed)',
+      'AWS (counted x assumed)',
+      'CPU (measured)',
+      'all',
+    ],
+    durations(assumed, mailboxesPerBatch).map(({ work, folder, providerMs, awsMs, cpuMs, ...row }) => [
+      `${folder}: ${work}`,
+      ms(providerMs),
+      ms(awsMs),
+      ms(cpuMs),
+      ms(row.ms),
+    ]),
+  )
+  const all = weights(load, assumed)
+  terminal.table(
+    ['what moves the total most', 'half of it', 'twice as much'],
+    all
+      .slice(0, mostOf)
+      .map(({ name, usdWhenHalved, usdWhenDoubled }) => [
+        `${name} = ${assumed[name]}`,
+        changeOf(usdWhenHalved),
+        changeOf(usdWhenDoubled),
+      ]),
+  )
+  terminal.table(
+    ['assumed', '', 'why'],
+    all.map(({ name }) => [name, String(assumed[name]), saysOf(name)]),
+  )
+}

@@ -3,8 +3,10 @@
 import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import type { FunctionFolder } from '../privileges.ts'
+import { type Assumed, assumed as usual } from './assumptions.ts'
+import { durationOf, secondsOf, secondsOfFetch } from './durations.ts'
 import { alternatives, type PriceName, priceOf } from './prices.ts'
-import { assumed, counted, inTemplate } from './units.ts'
+import { counted, inTemplate, type Used, type Work } from './units.ts'
 
 export interface Load {
   mailboxes: number
@@ -61,8 +63,8 @@ const services: Record<PriceName, string> = {
   traces: 'X-Ray',
 }
 
-export function costOf(load: Load): Cost {
-  const lines = Object.entries(quantitiesOf(load)).map(([key, quantity]) => {
+export function costOf(load: Load, assumed: Assumed = usual): Cost {
+  const lines = Object.entries(quantitiesOf(load, assumed)).map(([key, quantity]) => {
     const name = key as PriceName
     const usdAfterFreeTier = priceOf(name, quantity, true)
     return { service: services[name], name, quantity, usd: priceOf(name, quantity, false), usdAfterFreeTier }
@@ -80,12 +82,10 @@ export function costOf(load: Load): Cost {
   }
 }
 
-function quantitiesOf({
-  mailboxes,
-  intervalMinutes,
-  sentPerDay,
-  receivedPerDay,
-}: Load): Record<PriceName, number> {
+function quantitiesOf(
+  { mailboxes, intervalMinutes, sentPerDay, receivedPerDay }: Load,
+  assumed: Assumed,
+): Record<PriceName, number> {
   const polls = (mailboxes * minutesPerMonth) / intervalMinutes
   // A minute's mailboxes are batched together: few of them do not fill a batch.
   const perMinute = mailboxes / intervalMinutes
@@ -97,6 +97,16 @@ function quantitiesOf({
   const refreshes = mailboxes * Math.min(assumed.refreshesPerDay, 1440 / intervalMinutes) * days
   const readTimes = mailboxes * Math.min(8, 1440 / intervalMinutes) * days
   const events = sent + received
+  const times: Record<Work, number> = {
+    idlePoll: polls,
+    readTime: readTimes,
+    receivedMail: received,
+    acceptedMail: sent,
+    sentMail: sent,
+    minute: minutesPerMonth,
+    event: events,
+    refresh: refreshes,
+  }
   const invocations: Record<FunctionFolder, number> = {
     fetch: batches,
     send: sent,
@@ -105,43 +115,49 @@ function quantitiesOf({
     api: sent,
     connect: 0,
   }
+  const each = (work: Work, folder: FunctionFolder) =>
+    times[work] * secondsOf(durationOf(work, folder, assumed))
   const seconds: Record<FunctionFolder, number> = {
-    fetch: batches * assumed.secondsPerBatch + received * assumed.secondsPerReceived,
-    send: sent * assumed.secondsPerSent,
-    schedule: minutesPerMonth * assumed.secondsPerMinute,
-    notify: events * assumed.secondsPerEvent,
-    api: sent * assumed.secondsPerCall,
+    fetch: secondsOfFetch({ ...times, batches, mailboxesPerBatch: fill }, assumed),
+    send: each('sentMail', 'send'),
+    schedule: each('minute', 'schedule'),
+    notify: each('event', 'notify'),
+    api: each('acceptedMail', 'api'),
     connect: 0,
   }
   const folders = Object.keys(invocations) as FunctionFolder[]
   const sum = (of: (folder: FunctionFolder) => number) => folders.reduce((all, folder) => all + of(folder), 0)
   const allInvocations = sum(folder => invocations[folder])
 
-  const used = (unit: keyof (typeof counted)['idlePoll']) =>
-    polls * counted.idlePoll[unit] +
-    readTimes * counted.readTime[unit] +
-    received * counted.receivedMail[unit] +
-    sent * counted.sentMail[unit] +
-    refreshes * counted.refresh[unit] +
-    minutesPerMonth * counted.minute[unit]
+  const works = Object.keys(times) as Work[]
+  const used = (of: (used: Used) => number) =>
+    works.reduce((all, work) => all + times[work] * of(counted[work]), 0)
+  // XOAUTH2 is base64 (RFC 4648): four characters for three bytes.
+  const signInBytes = (polls + sent) * Math.ceil((assumed.tokenBytes * 4) / 3)
 
   return {
     lambdaGigabyteSeconds: sum(folder => (seconds[folder] * memoryMegabytes[folder]) / 1024),
     lambdaRequests: allInvocations,
-    dynamodbReads: used('reads'),
-    dynamodbWrites: used('writes'),
+    dynamodbReads: used(({ reads }) => reads),
+    dynamodbWrites: used(({ writes }) => writes),
     // Each message of a queue is sent, received and deleted.
     sqsRequests: 3 * (batches + sent + events) + inTemplate.queuesRead * assumed.emptyReceivesPerQueue,
-    snsPublishes: used('snsPublishes'),
-    s3Puts: used('s3Puts'),
-    s3Gets: used('s3Gets'),
-    s3StoredBytes: events * assumed.bytesPerMail,
+    snsPublishes: used(({ snsPublishes }) => snsPublishes),
+    s3Puts: used(({ s3Puts }) => s3Puts),
+    s3Gets: used(({ s3Gets }) => s3Gets),
+    s3StoredBytes: events * assumed.mailBytes,
     httpCalls: sent,
     schedulerInvocations: minutesPerMonth,
-    egressBytes: polls * assumed.egressBytesPerPoll + sent * assumed.bytesPerMail,
-    logBytes: allInvocations * assumed.logBytesPerInvocation,
+    egressBytes:
+      used(({ bytesOut }) => bytesOut) +
+      used(({ roundTrips }) => roundTrips) * assumed.packetBytes +
+      signInBytes +
+      refreshes * assumed.refreshBytes +
+      sent * assumed.mailBytes,
+    logBytes: allInvocations * assumed.logBytes,
     kmsRequests:
-      used('kmsCalls') + days * 24 * assumed.unwrapsPerHour * Math.max(1, perMinute / mailboxesPerBatch / 10),
+      used(({ kmsCalls }) => kmsCalls) +
+      days * 24 * assumed.unwrapsPerHour * Math.max(1, perMinute / mailboxesPerBatch / 10),
     kmsKeys: inTemplate.kmsKeys,
     secrets: inTemplate.secrets,
     // An alarm over several queues is charged for each.

@@ -1,16 +1,12 @@
 /** infra/cost.md, made from the calculation. */
 
-import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
-import { memoryMegabytes } from '../memory.ts'
+import { assumed } from './assumptions.ts'
+import { dollars, renderComposition, row } from './composition.ts'
 import { type Cost, costOf } from './cost.ts'
 import { priceList, priceOf } from './prices.ts'
-import { assumed, counted, inTemplate } from './units.ts'
+import { inTemplate } from './units.ts'
 
 const traffic = { sentPerDay: 5, receivedPerDay: 10 }
-
-export function dollars(usd: number): string {
-  return `$${usd.toFixed(usd > 0 && usd < 1 ? 4 : 2)}`
-}
 
 /** One row a service. */
 export function byService({ lines }: Cost): string[][] {
@@ -23,7 +19,6 @@ export function byService({ lines }: Cost): string[][] {
 }
 
 export function renderCost(): string {
-  const row = (cells: (string | number)[]) => `| ${cells.join(' | ')} |`
   const sizes = [1, 100, 1_000, 10_000, 100_000]
   const bySize = sizes.map(mailboxes => {
     const at = (intervalMinutes: number) => costOf({ mailboxes, intervalMinutes, ...traffic })
@@ -38,16 +33,16 @@ export function renderCost(): string {
       ...others,
     ])
   })
-  const thousand = costOf({ mailboxes: 1_000, intervalMinutes: 5, ...traffic })
+  const thousandLoad = { mailboxes: 1_000, intervalMinutes: 5, ...traffic }
+  const thousand = costOf(thousandLoad)
   const rest = costOf({ mailboxes: 1, intervalMinutes: 60, sentPerDay: 0, receivedPerDay: 0 })
   const calls = thousand.lines.find(({ name }) => name === 'lambdaRequests')?.quantity ?? 0
   const traced = priceOf('traces', calls, false)
-  const memory = Object.entries(memoryMegabytes).map(([folder, megabytes]) => `${folder} ${megabytes}`)
   return `# What it costs
 
 Made by \`npm run postroom -- cost\`'s own calculation and kept true by \`test/infra/cost.test.ts\`. List prices of ${priceList.region},
-${priceList.date}, in US dollars a month of 30 days. Nothing here was measured on AWS: units are counted over the local engines,
-durations are assumed (below) until a live account says better.
+${priceList.date}, in US dollars a month of 30 days. Nothing here was measured on AWS: units and waits are counted over the local
+engines, CPU is measured in the deployed bundles, and how long a wait lasts is assumed (below) until a live account says better.
 
 ## By size
 
@@ -75,26 +70,5 @@ ${byService(thousand).map(row).join('\n')}
 
 Tracing (\`operations.tracing\`) is not in it: with one trace an invocation X-Ray would take ${dollars(traced)} more.
 
-## What it is made from
-
-Counted by \`test/infra/cost-units.test.ts\`, which fails when the code uses more or less:
-
-| | reads | writes | S3 puts | S3 gets | SNS | KMS |
-|---|---|---|---|---|---|---|
-${Object.entries(counted)
-  .map(([name, { reads, writes, s3Puts, s3Gets, snsPublishes, kmsCalls }]) =>
-    row([name, reads, writes, s3Puts, s3Gets, snsPublishes, kmsCalls]),
-  )
-  .join('\n')}
-
-Memory in megabytes: ${memory.join(', ')}. Mailboxes in a batch: up to ${mailboxesPerBatch}.
-
-Assumed, as \`infra/cost/units.ts\` says why:
-
-| | |
-|---|---|
-${Object.entries(assumed)
-  .map(([name, value]) => row([`\`${name}\``, value.toLocaleString('en')]))
-  .join('\n')}
-`
+${renderComposition(thousandLoad)}`
 }

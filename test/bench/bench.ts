@@ -6,6 +6,7 @@ import { type Benchmark, type Figure, rounded } from './figures.ts'
 
 /** Loaded when asked for: each brings servers and libraries of its own. */
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  cost: async () => (await import('./cost.ts')).costing,
   cold: async () => (await import('./cold.ts')).cold,
   fetch: async () => (await import('./fetch.ts')).fetching,
   send: async () => (await import('./send.ts')).sending,

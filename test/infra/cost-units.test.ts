@@ -2,83 +2,145 @@
 
 import { Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
+import { mergeProviders } from '../../functions/channel/provider.ts'
 import { answerRecord } from '../../functions/fetch/fetch.ts'
+import { notify } from '../../functions/notify/notify.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { schedule } from '../../functions/schedule/schedule.ts'
-import { counted, inTemplate } from '../../infra/cost/units.ts'
+import { drain } from '../../functions/send/drain.ts'
+import { thoughtAbout } from '../../infra/cost/durations.ts'
+import { counted, inTemplate, type Used } from '../../infra/cost/units.ts'
+import { apiCaller } from '../support/api-caller.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
 import { startSendingChannel } from '../support/sending-channel.ts'
-import { openMeter } from '../support/usage-meter.ts'
+import { startTurnProxy } from '../support/turn-proxy.ts'
+import { openCounter } from '../support/usage-counter.ts'
 import { openWorkbench } from '../support/workbench.ts'
 import { buildApp } from './synthesized.ts'
 
 const engines = useEngines()
 const mailboxes = useSandbox()
 const letter = 'The order has not come yet. '.repeat(75)
+const dayMs = 24 * 3600_000
 
-async function pollingChannel() {
-  const { providers, apps } = mailboxes
-  const bench = openWorkbench(await engines.fresh(), { providers, apps })
-  const ada = await mailboxes.connect(bench, 'ada')
+/** A channel at the sandbox's Microsoft, which is reached through proxies that count. */
+async function startChannel() {
+  const { microsoft } = mailboxes.providers
+  if (!microsoft) throw new Error('The sandbox has no Microsoft')
+  const proxies = [await startTurnProxy(microsoft.imap), await startTurnProxy(microsoft.smtp)]
+  const [imap, smtp] = proxies.map(({ port }) => port)
+  const providers = mergeProviders({
+    microsoft: {
+      ...microsoft,
+      imap: { ...microsoft.imap, port: imap ?? 0 },
+      smtp: { ...microsoft.smtp, port: smtp ?? 0 },
+    },
+  })
+  const bench = openWorkbench(await engines.fresh(), { providers, apps: mailboxes.apps })
+  const channel = await mailboxes.connect(bench, 'ada')
+  const app = apiCaller(bench)
   const poll = () =>
-    answerRecord(JSON.stringify({ channelIds: [ada.id], intervals: [1] }), {
+    answerRecord(JSON.stringify({ channelIds: [channel.id], intervals: [1] }), {
       services: bench,
       deadlineMs: bench.now() + 60_000,
     })
+  const accept = () => app.send(channel, { text: letter })
+  const send = () => drain(channel.id, { services: bench, deadlineMs: bench.now() + 300_000 })
+  // The first of all reads what later ones know.
   await poll()
-  const usageOf = await openMeter(bench)
-  return { ada, bench, poll, usageOf }
+  await accept()
+  await send()
+  const token = await bench.tokens.accessToken(channel)
+  const usageOf = await openCounter(bench, proxies)
+  return { bench, channel, poll, accept, send, usageOf, saidTokenBytes: Math.ceil((token.length * 4) / 3) }
 }
 
-test('an idle poll, and on top of it a mail that has come', async () => {
-  const { ada, bench, poll, usageOf } = await pollingChannel()
+/** The bytes of a TLS handshake change with its numbers: they are held to a tenth. */
+function expectUsed(used: Used, said: Used): void {
+  const { bytesOut, ...exact } = used
+  const { bytesOut: atMost, ...rest } = said
+  expect(exact).toEqual(rest)
+  expect(bytesOut).toBeLessThanOrEqual(atMost)
+  expect(bytesOut).toBeGreaterThanOrEqual(atMost * 0.9)
+}
+
+function difference(one: Used, other: Used): Used {
+  const minus = <T extends object>(from: T, what: T): T =>
+    Object.fromEntries(
+      Object.entries(from).map(([name, value]) => {
+        const less = (what as Record<string, typeof value>)[name]
+        return [name, typeof value === 'number' ? value - less : minus(value, less)]
+      }),
+    ) as T
+  return minus(one, other)
+}
+
+const without = (used: Used, bytes: number): Used => ({ ...used, bytesOut: used.bytesOut - bytes })
+
+test('an idle poll, and on top of it the time it leaves, or a mail that has come', async () => {
+  const { bench, channel, poll, usageOf, saidTokenBytes } = await startChannel()
   const idle = await usageOf(poll)
-  expect(idle).toEqual(counted.idlePoll)
+  expectUsed(without(idle, saidTokenBytes), counted.idlePoll)
   const threeHoursAgo = new Date(bench.now() - 3 * 3600_000).toISOString()
-  await bench.channels.change(ada.id, { lastFetchedAt: threeHoursAgo })
-  const marked = await usageOf(poll)
-  expect({ ...marked, reads: marked.reads - idle.reads }).toEqual(counted.readTime)
+  await bench.channels.change(channel.id, { lastFetchedAt: threeHoursAgo })
+  expectUsed(difference(await usageOf(poll), idle), counted.readTime)
   await mailboxes.deliver('ada', { subject: 'Order', text: letter })
-  const busy = await usageOf(poll)
-  expect({ ...busy, reads: busy.reads - idle.reads }).toEqual(counted.receivedMail)
+  expectUsed(difference(await usageOf(poll), idle), counted.receivedMail)
 })
 
-test('a message, from its acceptance to its end, and on top of it a refresh of the access token', async () => {
-  const sending = await startSendingChannel(engines)
+test('a message: accepted, and sent', async () => {
+  const { accept, send, usageOf, saidTokenBytes } = await startChannel()
+  expectUsed(await usageOf(accept), counted.acceptedMail)
+  expectUsed(without(await usageOf(send), saidTokenBytes + letter.length), counted.sentMail)
+})
+
+test('a refresh of the access token, on top of what it is needed for', async () => {
+  const { bench, accept, drain: send, endpoint } = await startSendingChannel(engines)
   // Data keys are of a day, and the hours below must not end one: after 22:00 they did.
-  const dayMs = 24 * 3600_000
-  sending.bench.clock.advance(dayMs - (sending.bench.now() % dayMs))
-  await sending.accept('first')
-  await sending.drain()
-  const usageOf = await openMeter(sending.bench)
+  bench.clock.advance(dayMs - (bench.now() % dayMs))
+  await accept('first')
+  await send()
+  const usageOf = await openCounter(bench)
   const sendOne = async () => {
-    await sending.accept('Order', { text: letter })
-    await sending.drain()
+    await accept('Order', { text: letter })
+    await send()
   }
-  const sent = await usageOf(sendOne)
-  expect(sent).toEqual(counted.sentMail)
-  sending.bench.clock.advance(2 * 3600_000)
-  const refreshing = await usageOf(sendOne)
-  expect(sending.endpoint.requests.length).toBeGreaterThan(0)
-  const extra = Object.entries(refreshing).map(([name, value]) => [
-    name,
-    value - sent[name as keyof typeof sent],
-  ])
+  const usual = await usageOf(sendOne)
+  const before = endpoint.requests.length
+  bench.clock.advance(2 * 3600_000)
+  const { rounds, kmsCalls, ...more } = difference(await usageOf(sendOne), usual)
+  expect(endpoint.requests.length - before).toBe(1)
   // The data key has left the cache in these hours: one call for all mailboxes of an environment, not for each.
-  expect(Object.fromEntries(extra)).toEqual({ ...counted.refresh, kmsCalls: 1 })
+  expectUsed({ ...more, kmsCalls: kmsCalls - 1, rounds: { ...rounds, kms: rounds.kms - 1 } }, counted.refresh)
 })
 
-test('a minute in which nothing is due', async () => {
-  const { bench } = await startSendingChannel(engines)
+test('an event that no webhook wants, and a minute in which nothing is due', async () => {
+  const { bench, accept, drain: send } = await startSendingChannel(engines)
   const services = { ...bench, minutes: openMinutes(bench), keepAlive: openKeepAlive(bench) }
   // From the beginning of a minute, so that the next call falls into the next one, however long this takes.
   bench.clock.advance(60_000 - (bench.clock.now() % 60_000))
   await schedule(services)
-  const usageOf = await openMeter(bench)
+  const usageOf = await openCounter(bench)
   bench.clock.advance(60_000)
-  expect(await usageOf(() => schedule(services))).toEqual(counted.minute)
+  expectUsed(await usageOf(() => schedule(services)), counted.minute)
+
+  await accept('Order')
+  await send()
+  const told = bench.stores.calls.findLast(({ command }) => command === 'PublishCommand')
+  const record = { messageId: '1', body: String(Reflect.get(told?.input ?? {}, 'Message')) }
+  const work = () => notify([record], { services: bench, deadlineMs: bench.now() + 60_000 })
+  expectUsed(await usageOf(work), counted.event)
+})
+
+test('of the round trips, those a provider thinks about are the ones behind the introductions', () => {
+  // TCP, TLS, greeting; with STARTTLS the greeting comes first, and EHLO, STARTTLS and EHLO again besides.
+  const introductions = { idlePoll: 3, receivedMail: 0, sentMail: 6 }
+  for (const work of ['idlePoll', 'receivedMail', 'sentMail'] as const) {
+    const { signIns, looks, handOvers } = thoughtAbout[work] ?? { signIns: 0, looks: 0, handOvers: 0 }
+    expect(introductions[work] + signIns + looks + handOvers).toBe(counted[work].roundTrips)
+  }
 })
 
 test('what is paid by the month is in the template as often as is said', () => {
