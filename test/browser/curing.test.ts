@@ -96,6 +96,25 @@ test('a reply that is parked can be cancelled, and never leaves', async () => {
   expect(await atCustomer('Re: A quote, please')).toEqual([])
 })
 
+test('a scheduled message says when it leaves, and “Send now” sends it at once', async () => {
+  const page = await running.open('scheduled')
+  await connect(page, { provider: 'Google', person: 'Linus Lindqvist' })
+  const [, channelId = ''] = new URL(page.url()).hash.split('/')
+  const sendAt = new Date(Date.now() + 3_600_000).toISOString()
+  const document = { to: [customer], subject: 'Good morning', text: 'Tomorrow it rains.', sendAt }
+  expect((await running.app().send(channelId, document, 'scheduled-1')).status).toBe(202)
+  await page.getByRole('link', { name: 'Sent', exact: true }).click()
+  await row(page, 'Good morning').click()
+  const scheduled = message(page, 'Tomorrow it rains.')
+  await scheduled.getByText(/^Leaves at /).waitFor()
+  await lookAt(page, 'curing-8-scheduled')
+  expect(await atCustomer('Good morning')).toEqual([])
+  await scheduled.getByRole('button', { name: 'Send now' }).click()
+  await scheduled.getByText('Sent', { exact: true }).waitFor()
+  expect(await scheduled.getByText(/^Leaves at /).count()).toBe(0)
+  expect(await atCustomer('Good morning')).toHaveLength(1)
+})
+
 test('a mailbox is disconnected after a question, and can be connected again from where it stood', async () => {
   const page = await running.open('disconnected')
   await connect(page, { person: 'Ada Lovelace' })
