@@ -3,7 +3,7 @@
 import { badge, byId, element, showList } from './elements.js'
 import { faultBox } from './fault.js'
 import { formattedMail } from './formatted.js'
-import { addressesText, messageState, messageTime, sizeText, whenText } from './wording.js'
+import { addressesText, isScheduled, messageState, messageTime, sizeText, whenText } from './wording.js'
 
 /**
  * @typedef {object} MessageActions
@@ -57,7 +57,7 @@ function scrollTo(id) {
 /** @param {any} message @param {{ isOpen: boolean, subject: string, actions: MessageActions }} view */
 function renderMessage(message, { isOpen, subject, actions }) {
   const isInbound = message.direction === 'inbound'
-  const state = isInbound ? { tone: 'neutral', text: 'Received', meaning: '' } : messageState(message.state)
+  const state = isInbound ? { tone: 'neutral', text: 'Received', meaning: '' } : messageState(message)
   const at = messageTime(message)
   return element('li', {
     children: [
@@ -114,7 +114,6 @@ function outcome(message, meaning) {
   }
   const lines = (message.bounces ?? []).map(bounceLine)
   if (state !== 'sent') lines.push(element('p', { class: 'quiet', text: meaning }))
-  if (isScheduled(message)) lines.push(element('p', { text: `Leaves at ${whenText(message.sendAt)}.` }))
   if (nextAttemptAt && state === 'retrying')
     lines.push(element('p', { text: `Next attempt: ${whenText(nextAttemptAt)}` }))
   if (fault) lines.push(faultBox(fault, { tone: state === 'failed' || state === 'expired' ? 'bad' : 'warn' }))
@@ -215,11 +214,6 @@ function attachments({ id, attachments: files }, { onDownload }) {
       }),
     ),
   })
-}
-
-/** @param {any} message */
-function isScheduled({ state, sendAt }) {
-  return state === 'queued' && sendAt !== null && Date.parse(sendAt) > Date.now()
 }
 
 /** @param {any} message @param {MessageActions} actions */

@@ -36,7 +36,7 @@ export function showMessages({ channelId, direction, messageId, mailbox, trouble
 
 /** Only what the row shows, so that it is made anew only when that changes. @param {any} message */
 function rowOf(message) {
-  const { id, direction, state, from, to, cc, subject, text } = message
+  const { id, direction, from, to, cc, subject, text } = message
   const isInbound = direction === 'inbound'
   return {
     id,
@@ -45,7 +45,7 @@ function rowOf(message) {
     subject: subject || '(no subject)',
     preview: (text ?? '').slice(0, previewCharacters),
     at: messageTime(message),
-    state: isInbound ? null : messageState(state),
+    state: isInbound ? null : messageState(message),
   }
 }
 

@@ -105,8 +105,16 @@ const messageStates = {
   expired: { tone: 'bad', text: 'Expired', meaning: 'Could not be sent before its time was over.' },
 }
 
-/** @param {string} state of an outbound message */
-export function messageState(state) {
+/** @param {any} message that waits for the time it was given */
+export function isScheduled({ state, sendAt }) {
+  return state === 'queued' && sendAt !== null && Date.parse(sendAt) > Date.now()
+}
+
+/** @param {any} message an outbound one */
+export function messageState(message) {
+  const { state, sendAt } = message
+  if (isScheduled(message))
+    return { tone: 'neutral', text: 'Scheduled', meaning: `Leaves at ${whenText(sendAt)}.` }
   return messageStates[state] ?? { tone: 'neutral', text: state, meaning: '' }
 }
 

@@ -104,6 +104,7 @@ test('a scheduled message says when it leaves, and “Send now” sends it at on
   const document = { to: [customer], subject: 'Good morning', text: 'Tomorrow it rains.', sendAt }
   expect((await running.app().send(channelId, document, 'scheduled-1')).status).toBe(202)
   await page.getByRole('link', { name: 'Sent', exact: true }).click()
+  await row(page, 'Good morning').getByText('Scheduled', { exact: true }).waitFor()
   await row(page, 'Good morning').click()
   const scheduled = message(page, 'Tomorrow it rains.')
   await scheduled.getByText(/^Leaves at /).waitFor()
