@@ -1,6 +1,8 @@
 /**
  * What wakes somebody, as one table. Each alarm says what users lose, and infra/runbook.md says what to do. Few, since
- * each costs $0.10 a month; what one alarm tells is not told by another.
+ * each metric that one looks at costs $0.10 a month; what one alarm tells is not told by another: throttles of DynamoDB and KMS
+ * are `InternalFaults`, and a `Decrypt` too many is nothing that users lose. test/infra/alarms.test.ts holds each against
+ * healthy deployments of one mailbox and of 100,000, and against its own trouble.
  */
 
 import { Aws, Duration } from 'aws-cdk-lib'
@@ -84,13 +86,18 @@ export function httpMetric(name: '4xx' | '5xx' | 'Count', { apiId }: Watched): M
 function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
   const { functions, queues, systemName } = watched
   const own = (name: MetricName, statistic?: string) => ownMetric(name, { systemName, statistic })
+  const hourly = (name: MetricName) => ownMetric(name, { systemName, period: Duration.hours(1) })
   const age = (queue: Queue) => queue.metricApproximateAgeOfOldestMessage(minutes(1))
   const depth = ({ deadLetters }: Queues['poll']) =>
     deadLetters.metricApproximateNumberOfMessagesVisible({ ...minutes(5), statistic: 'Maximum' })
   return {
     MailNotLeaving: {
       impact: 'Replies that your users believe sent are still here: the oldest is over 15 minutes late.',
-      metric: own('OldestDueSeconds', 'Maximum'),
+      metric: held({
+        oldest: own('OldestDueSeconds', 'Maximum'),
+        overdue: own('ChannelsOverdue', 'Maximum'),
+        sent: own('MessagesSent'),
+      }),
       threshold: 900,
       periods: 2,
     },
@@ -103,7 +110,7 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     MailOutcomeUnknown: {
       impact:
         'For some messages nobody knows whether they left: their senders must look before they write again.',
-      metric: own('MessagesUncertain'),
+      metric: aboveShare(0.001, { trouble: own('MessagesUncertain'), all: own('MessagesSent') }),
       threshold: 1,
       periods: 1,
     },
@@ -115,8 +122,8 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     },
     PollsFailing: {
       impact: 'New mail of many mailboxes is not seen; their provider or its OAuth app is the likely reason.',
-      metric: own('PollsFailed'),
-      threshold: 100,
+      metric: aboveShare(0.02, { trouble: own('PollsFailed'), all: own('PollsDone') }),
+      threshold: 10,
       periods: 3,
     },
     ScheduleSilent: {
@@ -179,7 +186,7 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     },
     HttpErrors: {
       impact: 'People cannot connect mailboxes, or apps get no answer from the API (HTTP 5xx).',
-      metric: httpMetric('5xx', watched),
+      metric: aboveShare(0.01, { trouble: httpMetric('5xx', watched), all: httpMetric('Count', watched) }),
       threshold: 5,
       periods: 2,
     },
@@ -199,24 +206,54 @@ function alarmEntries(watched: Watched): Record<string, AlarmEntry> {
     AppRefused: {
       impact:
         'No mailbox of an OAuth app can be refreshed: all of them stop within the hour, and nobody can connect.',
-      metric: own('AppFaults'),
+      metric: own('AppFaults', 'Maximum'),
       threshold: 1,
       periods: 1,
     },
     ManyPrompts: {
       impact: 'Many people at once were asked to reconnect; their mail waits until they do.',
-      metric: ownMetric('PromptsRaised', { systemName, period: Duration.hours(1) }),
+      // A mailbox is polled once to twelve times an hour: of a thousand, some are asked in a day, and are reminded.
+      metric: aboveShare(0.0005, { trouble: hourly('PromptsRaised'), all: hourly('PollsDone') }),
       threshold: 25,
       periods: 1,
     },
     InternalFaults: {
       impact:
         'Mail is late and no mailbox is to blame: DynamoDB, S3, KMS, Secrets Manager or SNS refuse calls.',
-      metric: own('InternalFaults'),
+      metric: aboveShare(0.001, { trouble: own('InternalFaults'), all: own('PollsDone') }),
       threshold: 10,
       periods: 2,
     },
   }
+}
+
+/**
+ * A number that is much for few mailboxes is nothing among many: counts only where it is more than this part of all. What
+ * was never done writes no metric, which must not hide the trouble: hence `FILL`.
+ */
+function aboveShare(share: number, { trouble, all }: { trouble: Metric; all: Metric }): IMetric {
+  return new MathExpression({
+    expression: `IF(trouble > ${share} * FILL(all, 0), trouble, 0)`,
+    usingMetrics: { trouble, all },
+    period: trouble.period,
+  })
+}
+
+/** At its provider's pace a channel sends some 150 messages in five minutes. */
+const slowestPace = 30
+/** The pace lets a day's worth of mail wait for so long. */
+const longestWaitSeconds = 6 * 3600
+
+/**
+ * How late the oldest message is; 0 while every channel that is overdue sends at its provider's pace: one that was given a
+ * thousand messages at once is rightly late. A single one that stands still among many that send is told after hours.
+ */
+function held({ oldest, overdue, sent }: Record<'oldest' | 'overdue' | 'sent', Metric>): IMetric {
+  return new MathExpression({
+    expression: `IF(oldest >= ${longestWaitSeconds} OR FILL(sent, 0) < ${slowestPace} * overdue, oldest, 0)`,
+    usingMetrics: { oldest, overdue, sent },
+    period: oldest.period,
+  })
 }
 
 /** The highest of several; CloudWatch charges an alarm for each of them. */

@@ -212,7 +212,7 @@ const configurationSchema = v.strictObject({
       v.strictObject({
         /** Is told of alarms and the budget; AWS asks the address once whether it wants that. */
         email: v.optional(v.pipe(v.string(), v.rfcEmail('must be an e-mail address'))),
-        /** About $2 a month, the first ten of an account free. */
+        /** About $3 a month, the first ten metrics of an account free. */
         alarms: v.optional(v.boolean(), true),
         /** $3 a month, the first three of an account free. */
         dashboard: v.optional(v.boolean(), true),

@@ -9,7 +9,8 @@ import { httpMetric, ownMetric, type Watched } from './alarms.ts'
 export function makeDashboard(scope: Construct, watched: Watched): void {
   const { functions, queues, systemName } = watched
   const own = (name: MetricName, statistic?: string) => ownMetric(name, { systemName, statistic })
-  const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8, height: 6 })
+  const graph = (title: string, left: IMetric[], right: IMetric[] = []) =>
+    new GraphWidget({ title, left, right, width: 8, height: 6 })
   const workers = [functions.send, functions.fetch, functions.schedule, functions.notify]
   const polls = [queues.poll.main, ...Object.values(queues.pollOf)]
   const mains = [queues.outbound.main, ...polls, queues.notifications.main]
@@ -32,7 +33,11 @@ export function makeDashboard(scope: Construct, watched: Watched): void {
           own('MessagesParked'),
           own('MessagesRejected'),
         ]),
-        graph('Mail out: oldest overdue, seconds', [own('OldestDueSeconds', 'Maximum')]),
+        graph(
+          'Mail out: oldest overdue, seconds',
+          [own('OldestDueSeconds', 'Maximum')],
+          [own('ChannelsOverdue', 'Maximum')],
+        ),
       ],
       [
         graph('Mail in: seconds from arrival to event', [
@@ -43,7 +48,7 @@ export function makeDashboard(scope: Construct, watched: Watched): void {
         graph('Mail in: polls', [own('PollsDone'), own('PollsFailed')]),
       ],
       [
-        graph('Asked of people', [own('PromptsRaised'), own('AppFaults')]),
+        graph('Asked of people', [own('PromptsRaised'), own('AppFaults', 'Maximum')]),
         graph('HTTP', [httpMetric('Count', watched), httpMetric('4xx', watched), httpMetric('5xx', watched)]),
         graph('Our own trouble', [own('InternalFaults'), ...workers.map(fn => fn.metricErrors({ period }))]),
       ],

@@ -43,8 +43,11 @@ export interface AppBreaker {
    * is stored with them. A reconnect or a setting that is needed in any case stays what it is.
    */
   shown(channels: Channel[]): Promise<Channel[]>
-  /** Apps that work again, but whose waiting mail was not rung for yet. */
-  recovered(): Promise<(OpenBreaker & { waitsUntilMs: number })[]>
+  /**
+   * @returns how many apps are refused as a whole, and not by one organization alone; and those that work again, but whose
+   *   waiting mail was not rung for yet
+   */
+  standing(): Promise<{ refusedApps: number; recovered: (OpenBreaker & { waitsUntilMs: number })[] }>
   /** Their waiting mail was rung for. */
   resumed(breaker: OpenBreaker): Promise<void>
 }
@@ -56,6 +59,8 @@ const sameEpisodeMs = 10 * 60_000
 const waitAfter = (trials: number) => trialAfterMs[Math.min(trials, trialAfterMs.length - 1)] ?? 0
 /** What a process has seen of a breaker is good for this long, so that a refresh is seldom more than its own reads. */
 const rememberMs = 5_000
+/** Access tokens live for about an hour: of an app that nobody has tried for longer there is no mailbox any more. */
+const forsakenMs = 2 * 3600_000
 /** Those that wait come back spread over this part of a minute, and not before the trial. */
 const spreadMs = 15_000
 
@@ -244,11 +249,17 @@ export function openAppBreaker({ main, events, now }: BreakerServices): AppBreak
       })
     },
 
-    async recovered() {
+    async standing() {
       const breakers = (await main.partition(breakerPartition)).map(item => readItem(breakerSchema, item))
-      return breakers
-        .filter(({ isOpen, isToBeResumed }) => isOpen === 0 && isToBeResumed === 1)
-        .map(breaker => ({ ...breaker, waitsUntilMs: breaker.nextTrialAtMs + spreadMs }))
+      return {
+        refusedApps: breakers.filter(
+          ({ isOpen, tenantId, nextTrialAtMs }) =>
+            isOpen === 1 && tenantId === null && now() - nextTrialAtMs < forsakenMs,
+        ).length,
+        recovered: breakers
+          .filter(({ isOpen, isToBeResumed }) => isOpen === 0 && isToBeResumed === 1)
+          .map(breaker => ({ ...breaker, waitsUntilMs: breaker.nextTrialAtMs + spreadMs })),
+      }
     },
 
     async resumed(breaker) {

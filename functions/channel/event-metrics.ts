@@ -7,7 +7,6 @@ import { check } from './schema-check.ts'
 
 const counted: Partial<Record<EventType, MetricName>> = {
   'message.sent': 'MessagesSent',
-  'message.uncertain': 'MessagesUncertain',
   'message.parked': 'MessagesParked',
   'message.failed': 'MessagesFailed',
   'message.rejected': 'MessagesRejected',

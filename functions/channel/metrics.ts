@@ -13,6 +13,7 @@ export const metricUnits = {
   MessagesSent: MetricUnit.Count,
   /** From when a message was to leave to when its server took it. */
   SecondsToSent: MetricUnit.Seconds,
+  /** Looked for in Sent and not found, or nowhere to be looked for: nobody knows whether they left. */
   MessagesUncertain: MetricUnit.Count,
   MessagesParked: MetricUnit.Count,
   /** Also expired and cancelled. */
@@ -21,6 +22,8 @@ export const metricUnits = {
   MessagesRejected: MetricUnit.Count,
   /** How long the message that has waited longest is overdue, every minute. */
   OldestDueSeconds: MetricUnit.Seconds,
+  /** Channels with a message that is overdue for long (schedule/outbox-watch.ts), every minute; of very many, some. */
+  ChannelsOverdue: MetricUnit.Count,
   MailsReceived: MetricUnit.Count,
   /** From a mail's arrival at its server to its event. Back-fill is left out. */
   ArrivalLagSeconds: MetricUnit.Seconds,
@@ -29,7 +32,7 @@ export const metricUnits = {
   PollsFailed: MetricUnit.Count,
   /** Mailboxes whose owner was asked to reconnect; a reminder counts again. */
   PromptsRaised: MetricUnit.Count,
-  /** OAuth apps refused, or soon to be: once for each account that was told. */
+  /** OAuth apps that are refused, every minute; and one whenever an account is told, of that or of a secret that ends soon. */
   AppFaults: MetricUnit.Count,
   /** Work that failed for our own reasons: DynamoDB, S3, KMS, Secrets Manager, SNS or a bug; no mailbox is to blame. */
   InternalFaults: MetricUnit.Count,

@@ -16,6 +16,7 @@ import type { Table } from '../channel/table.ts'
 import { openWebhooks, type Webhooks } from '../channel/webhooks.ts'
 import { type KeepAlive, openKeepAlive } from './keep-alive.ts'
 import { type Minutes, openMinutes } from './minutes.ts'
+import { watchOutbox } from './outbox-watch.ts'
 import { type PollingWatchServices, watchPolling } from './polling-watch.ts'
 
 export interface ScheduleServices extends PollingWatchServices {
@@ -130,20 +131,24 @@ export function batchesOf(slots: Slot[]): PollBatch[] {
 async function ringOverdue({ outbox, queues, metrics, now }: ScheduleServices): Promise<void> {
   const at = new Date(now()).toISOString()
   const channelIds = await outbox.dueChannels(at, dueLimit)
-  const oldest = channelIds.length > 0 ? await outbox.oldestDue(at) : null
-  metrics.add('OldestDueSeconds', oldest === null ? 0 : (now() - Date.parse(oldest)) / 1000)
-  await eachAlone(channelIds, channelId => queues.ring(channelId))
+  const parts = [
+    watchOutbox({ isAnyDue: channelIds.length > 0 }, { outbox, metrics, now }),
+    eachAlone(channelIds, channelId => queues.ring(channelId)),
+  ]
+  for (const part of await Promise.allSettled(parts)) if (part.status === 'rejected') throw part.reason
 }
 
 /**
  * An OAuth app that works again: its mail waits for the next trial that there will not be, so it is rung for now.
  * What does not fit into one look comes when that time has come.
  */
-async function resumeApps({ breaker, outbox, queues }: ScheduleServices): Promise<void> {
-  for (const recovered of await breaker.recovered()) {
-    const channelIds = await outbox.dueChannels(new Date(recovered.waitsUntilMs).toISOString(), resumeLimit)
+async function resumeApps({ breaker, outbox, queues, metrics }: ScheduleServices): Promise<void> {
+  const { refusedApps, recovered } = await breaker.standing()
+  metrics.add('AppFaults', refusedApps)
+  for (const app of recovered) {
+    const channelIds = await outbox.dueChannels(new Date(app.waitsUntilMs).toISOString(), resumeLimit)
     await eachAlone(channelIds, channelId => queues.ring(channelId))
-    await breaker.resumed(recovered)
+    await breaker.resumed(app)
   }
 }
 

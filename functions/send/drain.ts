@@ -8,7 +8,6 @@ import { asPostroomError, type PostroomError } from '../channel/faults.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { type Lease, leaseKeys, takeLease } from '../channel/lease.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
-import type { Metrics } from '../channel/metrics.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
 import { providerOf } from '../channel/provider.ts'
 import { isToBeSought } from '../channel/restored.ts'
@@ -22,7 +21,6 @@ import { type LineServices, openLine } from './smtp-line.ts'
 
 export interface DrainServices extends SentLookServices, LineServices {
   main: Table
-  metrics: Metrics
   sleep(ms: number): Promise<void>
 }
 

@@ -10,6 +10,7 @@ import { asPostroomError, describeFault, type FaultCode, faults, PostroomError }
 import type { Health } from '../channel/health.ts'
 import { errorForLog, log } from '../channel/log.ts'
 import type { OutboundMessage } from '../channel/messages.ts'
+import type { Metrics } from '../channel/metrics.ts'
 import type { OutboxRow } from '../channel/outbox.ts'
 import { type ProviderEntry, type Providers, providerOf } from '../channel/provider.ts'
 import { maySendUnfound, type Restored } from '../channel/restored.ts'
@@ -27,6 +28,7 @@ export interface SentLookServices extends DeliveryServices {
   providers: Providers
   health: Health
   openSent: OpenSentFolder
+  metrics: Metrics
   /** Set while tables are restored ones. */
   restored?: Restored | null
 }
@@ -163,6 +165,13 @@ async function leaveToApp({ message, row }: Look, place: LookPlace): Promise<voi
     soughtAfter: place.services.restored?.at,
   }
   await finish(message, row, { ...place, change })
+  noteUnknown(message, place)
+}
+
+/** Once for each message, when nothing is left to be looked into. */
+function noteUnknown({ id, channelId }: OutboundMessage, { services }: LookPlace): void {
+  services.metrics.add('MessagesUncertain')
+  log({ event: 'outcome_unknown', channelId, messageId: id })
 }
 
 /** All was looked at and nothing found. The app chose what then. */
@@ -180,7 +189,10 @@ async function decide({ message, row }: Look, place: LookPlace): Promise<boolean
     )
   }
   // It stays uncertain, which was told when it became so.
-  if (await move(message, { sentLook: null }, place)) await services.outbox.clear(row)
+  if (await move(message, { sentLook: null }, place)) {
+    await services.outbox.clear(row)
+    noteUnknown(message, place)
+  }
   return false
 }
 

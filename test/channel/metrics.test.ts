@@ -13,9 +13,11 @@ import { answerRecord } from '../../functions/fetch/fetch.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { schedule } from '../../functions/schedule/schedule.ts'
+import { drain } from '../../functions/send/drain.ts'
 import { send } from '../../functions/send/send.ts'
 import { buildApp } from '../infra/synthesized.ts'
 import { useEngines } from '../support/engines.ts'
+import { playSentFolder } from '../support/played-sent-folder.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
 import { invocationMs, startSendingChannel } from '../support/sending-channel.ts'
 import { revoked } from '../support/token-endpoint.ts'
@@ -86,6 +88,13 @@ describe('the lines', () => {
   })
 })
 
+interface MetricProperties {
+  Namespace?: string
+  MetricName?: string
+}
+const ofExpression = ({ MetricStat }: { MetricStat?: { Metric: MetricProperties } }) =>
+  MetricStat?.Metric ?? {}
+
 /** The clock goes on by itself while a busy machine works. */
 const wholeMinutes = (seconds: number) => Math.floor(seconds / 60)
 
@@ -119,7 +128,15 @@ describe('what is counted', () => {
     await sending.accept('failed')
     await sending.drain()
     const added = counted(sending.bench)
-    expect(added).toMatchObject({ MessagesUncertain: [1], MessagesFailed: [1] })
+    expect(added).toMatchObject({ MessagesFailed: [1] })
+    // It is still looked for in Sent.
+    expect(added.MessagesUncertain).toBeUndefined()
+    const services = { ...sending.bench, openSent: playSentFolder().open }
+    for (let look = 0; look < 3; look++) {
+      sending.bench.clock.advance(10 * 60_000)
+      await drain(sending.channel.id, { services, deadlineMs: sending.bench.now() + invocationMs })
+    }
+    expect(counted(sending.bench)).toMatchObject({ MessagesUncertain: [1] })
     expect(added.MessagesSent).toBeUndefined()
   })
 
@@ -166,6 +183,36 @@ describe('what is counted', () => {
     expect(counted(bench).OldestDueSeconds?.map(wholeMinutes)).toEqual([0, 5])
   })
 
+  test('channels whose mail is overdue by a quarter of an hour, every minute', async () => {
+    const { bench, accept } = await startSendingChannel(engines)
+    const services = { ...bench, minutes: openMinutes(bench), keepAlive: openKeepAlive(bench) }
+    await accept('first')
+    await accept('second')
+    await schedule(services)
+    bench.clock.advance(16 * 60_000)
+    await schedule(services)
+    expect(counted(bench).ChannelsOverdue).toEqual([0, 1])
+  })
+
+  test('an OAuth app that is refused as a whole, every minute until it is taken again', async () => {
+    const { bench, endpoint, accept, drain } = await startSendingChannel(engines)
+    const services = { ...bench, minutes: openMinutes(bench), keepAlive: openKeepAlive(bench) }
+    bench.clock.advance(61 * 60_000)
+    endpoint.always = { status: 401, body: { error: 'invalid_client', error_codes: [7000222] } }
+    await accept('1')
+    await drain()
+    const standing = async () => {
+      bench.metrics.added.AppFaults = []
+      await schedule(services)
+      return bench.metrics.added.AppFaults
+    }
+    expect(await standing()).toEqual([1])
+    endpoint.always = undefined
+    bench.clock.advance(10 * 60_000)
+    await drain()
+    expect(await standing()).toEqual([0])
+  })
+
   test('a mailbox whose owner is asked to reconnect, and each message that waits for them', async () => {
     const sending = await startSendingChannel(engines)
     sending.bench.clock.advance(61 * 60_000)
@@ -201,14 +248,14 @@ describe('what is counted', () => {
     const alarms = Object.values(template.findResources('AWS::CloudWatch::Alarm')).map(
       ({ Properties }) => Properties,
     )
-    const ofAlarms = alarms.flatMap(({ Namespace, MetricName }) =>
-      Namespace === metricNamespace ? [MetricName] : [],
-    )
+    const ofAlarms = alarms
+      .flatMap(({ Metrics = [], ...alarm }) => [alarm, ...Metrics.map(ofExpression)])
+      .flatMap(({ Namespace, MetricName }) => (Namespace === metricNamespace ? [MetricName] : []))
     const dashboards = JSON.stringify(template.findResources('AWS::CloudWatch::Dashboard'))
     // Within JSON within JSON: ["Postroom","MessagesSent","service","Postroom",{…}]
     const named = new RegExp(String.raw`\[\\+"${metricNamespace}\\+",\\+"(\w+)`, 'g')
     const ofDashboard = [...dashboards.matchAll(named)].map(([, name]) => name)
-    expect(ofAlarms.length).toBeGreaterThan(5)
+    expect(ofAlarms.length).toBeGreaterThan(10)
     expect(ofDashboard.length).toBeGreaterThan(10)
     expect([...ofAlarms, ...ofDashboard].filter(name => !seen.has(name))).toEqual([])
   })

@@ -134,7 +134,9 @@ test('an OAuth app that was refused is tried in its time, one that works again i
     identity: { issuer: '', subject: '', tid },
   })
   const tenant = '5f0f8f5c-0000-4000-8000-000000000001'
-  expect(await breaker.recovered()).toMatchObject([{ clientId: 'app-that-is-back', isToBeResumed: 1 }])
+  expect((await breaker.standing()).recovered).toMatchObject([
+    { clientId: 'app-that-is-back', isToBeResumed: 1 },
+  ])
   // Its next trial is due by now; the other organizations of the second are not held back.
   expect(await breaker.admit(behind('app-refused', tenant))).toMatchObject({ trialOf: { trials: 1 } })
   expect(await breaker.admit(behind('app-of-one-tenant', tenant))).toMatchObject({

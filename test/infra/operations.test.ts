@@ -11,12 +11,16 @@ import { buildApp } from './synthesized.ts'
 const templateWith = (operations: ConfigurationInput['operations']) =>
   Template.fromStack(buildApp({ configuration: { operations } }).system)
 
-interface AlarmProperties {
-  AlarmName: string
-  AlarmDescription: string
+interface MetricProperties {
   Namespace: string
   MetricName: string
   Dimensions?: { Name: string; Value: unknown }[]
+}
+
+interface AlarmProperties extends MetricProperties {
+  AlarmName: string
+  AlarmDescription: string
+  Metrics?: { MetricStat?: { Metric: MetricProperties } }[]
   TreatMissingData: string
   ComparisonOperator: string
   AlarmActions: unknown[]
@@ -50,8 +54,10 @@ describe('alarms', () => {
   })
 
   test('each metric of our own is one that the functions write, under the name of the deployment', () => {
-    const own = alarms.filter(({ Namespace }) => Namespace === 'Postroom')
-    expect(own.length).toBeGreaterThan(3)
+    const own = alarms
+      .flatMap(alarm => alarm.Metrics?.flatMap(({ MetricStat }) => MetricStat?.Metric ?? []) ?? alarm)
+      .filter(({ Namespace }) => Namespace === 'Postroom')
+    expect(own.length).toBeGreaterThan(10)
     for (const { MetricName, Dimensions } of own) {
       expect(Object.keys(metricUnits)).toContain(MetricName)
       expect(Dimensions).toEqual([{ Name: 'service', Value: 'Postroom' }])

@@ -35,11 +35,17 @@ type Json = any
 const physical = new Map(resources.map(([id, { Type }]) => [`Postroom-${plainName(id)}…`, Type]))
 const inTemplate = (type: string) => resources.filter(([, { Type }]) => Type === type)
 
-async function logEvents(): Promise<string[]> {
+/** Events and fields of the lines that functions log. */
+async function loggedWords(): Promise<string[]> {
   const files = await readdir(new URL('functions/', root), { recursive: true })
   const sources = files.filter(file => file.endsWith('.ts'))
   const texts = await Promise.all(sources.map(file => readFile(new URL(`functions/${file}`, root), 'utf8')))
-  return texts.flatMap(text => [...text.matchAll(/\bevent: '(\w+)'/g)].map(([, name]) => String(name)))
+  const lines = texts.flatMap(text =>
+    [...text.matchAll(/\blog\(\{([\s\S]*?)\}\)/g)].map(([, line = '']) => line),
+  )
+  return lines.flatMap(line =>
+    [...line.matchAll(/'(\w+)'|(\w+)(?=\s*[,:}]|\s*$)/g)].map(([, a, b]) => a ?? b ?? ''),
+  )
 }
 
 /** Fields of our own log lines. */
@@ -58,7 +64,7 @@ const states = JSON.stringify((await allEndpoints()).map(({ answer }) => answer)
 const known = new Set([
   ...Object.keys(template.Outputs),
   ...Object.keys(timeoutSeconds),
-  ...(await logEvents()),
+  ...(await loggedWords()),
   ...logFields,
   ...Object.keys(accessLog),
   ...Object.keys(metricUnits),
@@ -116,7 +122,7 @@ function isConfigured(path: string): boolean {
 }
 
 const routes = (await allEndpoints()).map(({ method, path }) => `${method} ${path}`)
-const isCommand = (text: string) => /^(npm run|npx cdk|aws [a-z]+ [a-z-]+)\b/.test(text)
+const isCommand = (text: string) => /^(npm run|npx cdk|aws [a-z]+ [a-z-]+|filter)\b/.test(text)
 
 test('each name in the text is one that can be found', () => {
   expect(spans.length).toBeGreaterThan(80)
