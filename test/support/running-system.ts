@@ -45,6 +45,8 @@ export function useRunningSystem(
   options: {
     /** What functions run in; worker threads if absent. */
     boot?: Boot
+    /** Fills the data folder before the first start. */
+    fillFolder?(folder: string): Promise<void>
     /** Changes this system's own copy of the synthesized app before it starts. */
     changeAssembly?(folder: string): Promise<void>
   } = {},
@@ -80,6 +82,7 @@ export function useRunningSystem(
     folder = await mkdtemp(join(tmpdir(), 'postroom-test-'))
     // The certificate that this process trusts already.
     await cp(join(cacheFolder, 'sandbox'), join(folder, 'sandbox'), { recursive: true })
+    await options.fillFolder?.(folder)
     if (options.changeAssembly) {
       assembly = join(folder, 'assembly')
       // Nobody may have started a system before.
