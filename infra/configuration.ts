@@ -119,8 +119,8 @@ const configurationSchema = v.strictObject({
   /**
    * How many batches of 50 mailboxes are polled at the same time at most, by provider: 50 times that is the most that
    * connections to it can be. A provider that is named has a queue of its own, so that what waits for it holds up no other;
-   * `others` is what all the rest share. 20 do for about 150,000 mailboxes every 5 minutes where a batch takes 2 seconds. The
-   * sum must stay below the concurrent executions of the account: 1,000, of a new one perhaps 10.
+   * `others` is what all the rest share. 20 do for some 70,000 mailboxes of one every 5 minutes, a tenth of which are talking (infra/scale.md).
+   * The sum must stay below the concurrent executions of the account: 1,000, of a new one perhaps 10.
    */
   pollConcurrency: v.optional(
     v.objectWithRest(

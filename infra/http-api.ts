@@ -21,7 +21,7 @@ import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
 import type { PostroomConfiguration } from './configuration.ts'
 
 /** The most calls a second, and twice as many at once; more get 429. */
-const callsPerSecond = {
+export const callsPerSecond = {
   /** What a browser brings. */
   public: 20,
   /** What talks to a provider while the caller waits: a flood here would be a flood at Microsoft or Google. */

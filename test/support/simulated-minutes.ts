@@ -18,8 +18,10 @@ import { openWebhooks } from '../../functions/channel/webhooks.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { type ScheduleServices, schedule } from '../../functions/schedule/schedule.ts'
+import { openRates } from './fullest-second.ts'
 import { type Meter, openMeteredTable } from './metered-table.ts'
 import { seeded } from './random.ts'
+import { arrivals, type Mailbox, population, start, tokenLifeMs } from './simulated-mailboxes.ts'
 
 export interface Simulation {
   mailboxes: number
@@ -30,14 +32,33 @@ export interface Simulation {
   progress?(line: string): void
 }
 
-interface MinuteOf {
+const countedBySecond = ['polls', 'received', 'sent', 'refreshes'] as const
+type Counted = (typeof countedBySecond)[number]
+
+export interface MinuteOf {
   polls: number
   batches: number
+  /** Batches in which somebody asked a provider that is away: each lasts as long as a poll waits for an answer. */
+  hanging: number
   /** Slots that moved. */
   moves: number
   /** Messages whose time has come and that wait, at the end of the minute. */
   waiting: number
   rings: number
+  /** Mails that were found. */
+  received: number
+  sent: number
+  /** Access tokens that had run out when a mailbox was read. */
+  refreshes: number
+  /** By how much mailboxes were read later than their interval wants, in seconds: the middle, 99 of 100, the most. */
+  readLate: { middle: number; most99: number; most: number }
+  /** Units that `schedule` reads, of all partitions. */
+  scheduleReads: number
+  /** Of one partition in one second of it. */
+  hottestReads: number
+  hottestWrites: number
+  /** In the fullest second of it. */
+  fullest: Record<Counted, number>
 }
 
 export interface Simulated {
@@ -51,33 +72,10 @@ export interface Simulated {
 }
 
 const minuteMs = 60_000
-const hourMs = 60 * minuteMs
 /** An invocation of `send` takes ten doorbells, one after the other, at about a second each. */
 const drainSpreadMs = 10_000
-const start = Date.UTC(2026, 0, 5)
 /** One message a mailbox and working day of eight hours. */
 const messagesPerMailboxMinute = 1 / 480
-
-/** Shares of mailboxes and how often each gets mail: talking, daily, weekly, quiet. */
-const kinds = [
-  { share: 0.1, mailEveryMs: 10 * minuteMs },
-  { share: 0.5, mailEveryMs: 8 * hourMs },
-  { share: 0.3, mailEveryMs: 96 * hourMs },
-  { share: 0.1, mailEveryMs: Number.POSITIVE_INFINITY },
-]
-
-interface Mailbox {
-  id: string
-  provider: string
-  mailEveryMs: number
-  lastMailMs: number
-  lastPollMs: number
-  intervalMinutes: number
-  /** Of the interval it had before, if it moved at its last poll. */
-  hasMoved: boolean
-  failures: number
-  restsUntilMs: number
-}
 
 export async function simulate(options: Simulation): Promise<Simulated> {
   const random = seeded(options.mailboxes)
@@ -137,13 +135,25 @@ export async function simulate(options: Simulation): Promise<Simulated> {
   const failures = new Map<string, number>()
   let isAway = false
   const away = (box: Mailbox) => isAway && box.provider === 'microsoft'
+  let of = emptyMinute()
+  let readLateMs: number[] = []
+  const rates = openRates<Counted>(now)
+  const count = (what: Counted, more = 1) => {
+    of[what] += more
+    rates.add(what, more)
+  }
 
   for (let minute = 0; minute < options.minutes; minute++) {
     isAway = minute >= options.outage.from && minute < options.outage.until
     const minuteStart = start + minute * minuteMs
     nowMs = minuteStart
-    const of: MinuteOf = { polls: 0, batches: 0, moves: 0, waiting: 0, rings: 0 }
+    of = emptyMinute()
+    readLateMs = []
+    const hottestSoFar = { reads: meter.hottestReads, writes: meter.hottestWrites }
+    meter.hottestReads = meter.hottestWrites = { units: 0, partition: '' }
+    const readBefore = meter.readUnits
     await schedule(services)
+    of.scheduleReads = meter.readUnits - readBefore
     of.batches = batches.length
     of.rings = rings.length
 
@@ -154,13 +164,24 @@ export async function simulate(options: Simulation): Promise<Simulated> {
     }
     for (const batch of batches.splice(0).sort((a, b) => a.delaySeconds - b.delaySeconds)) {
       nowMs = minuteStart + batch.delaySeconds * 1000
+      const asksInVain = batch.channelIds.some(id => {
+        const box = all.get(id)
+        return box && box.restsUntilMs <= nowMs && away(box)
+      })
+      if (asksInVain) of.hanging++
       for (const channelId of batch.channelIds) {
-        of.polls++
+        count('polls')
         if (await poll(all.get(channelId))) of.moves++
       }
     }
     await acceptMessages(minute, minuteStart)
     of.waiting = waiting.size
+    of.readLate = lateness(readLateMs)
+    of.hottestReads = meter.hottestReads.units
+    of.hottestWrites = meter.hottestWrites.units
+    meter.hottestReads = hotter(hottestSoFar.reads, meter.hottestReads)
+    meter.hottestWrites = hotter(hottestSoFar.writes, meter.hottestWrites)
+    of.fullest = rates.fullest(countedBySecond)
     result.minutes.push(of)
     options.progress?.(
       `minute ${minute + 1} of ${options.minutes}: ${of.polls} polls, ${of.moves} moves, ${of.waiting} messages wait${isAway ? ', outage' : ''}`,
@@ -184,10 +205,7 @@ export async function simulate(options: Simulation): Promise<Simulated> {
       box.failures++
       box.restsUntilMs = nowMs + backOffMs(new PostroomError('imap_unreachable'), box.failures, random)
     } else if (!isResting) {
-      const chance = 1 - Math.exp(-(nowMs - box.lastPollMs) / box.mailEveryMs)
-      if (random() < chance) box.lastMailMs = nowMs
-      box.failures = 0
-      box.restsUntilMs = 0
+      read(box)
     }
     box.lastPollMs = nowMs
     const wanted = pollInterval({
@@ -203,11 +221,26 @@ export async function simulate(options: Simulation): Promise<Simulated> {
       hasMore: false,
       now: nowMs,
     })
+    if (box.lastReadMs === nowMs) box.nextReadMs = nowMs + wanted * minuteMs
     box.hasMoved = wanted !== box.intervalMinutes
     if (!box.hasMoved) return false
     box.intervalMinutes = wanted
     await slots.put({ channelId: box.id, provider: box.provider, intervalMinutes: wanted })
     return true
+  }
+
+  function read(box: Mailbox): void {
+    if (box.nextReadMs < Number.POSITIVE_INFINITY) readLateMs.push(Math.max(0, nowMs - box.nextReadMs))
+    const mails = arrivals((nowMs - box.lastReadMs) / box.mailEveryMs, random())
+    if (mails > 0) box.lastMailMs = nowMs
+    count('received', mails)
+    if (box.tokenUntilMs <= nowMs) {
+      count('refreshes')
+      box.tokenUntilMs = nowMs + tokenLifeMs
+    }
+    box.lastReadMs = nowMs
+    box.failures = 0
+    box.restsUntilMs = 0
   }
 
   /** Everything of one channel that is due: sent, or put off while its provider is away. */
@@ -226,6 +259,7 @@ export async function simulate(options: Simulation): Promise<Simulated> {
         failures.delete(row.id)
         waiting.delete(row.id)
         result.messages.sent++
+        count('sent')
       }
     }
   }
@@ -246,31 +280,28 @@ export async function simulate(options: Simulation): Promise<Simulated> {
   }
 }
 
-/** @param place of a mailbox among all, from 0 up to 1 */
-function kindAt(place: number): number {
-  let upTo = 0
-  for (const [kind, { share }] of kinds.entries()) {
-    upTo += share
-    if (place < upTo) return kind
-  }
-  return kinds.length - 1
-}
+const emptyMinute = (): MinuteOf => ({
+  polls: 0,
+  batches: 0,
+  hanging: 0,
+  moves: 0,
+  waiting: 0,
+  rings: 0,
+  received: 0,
+  sent: 0,
+  refreshes: 0,
+  readLate: { middle: 0, most99: 0, most: 0 },
+  scheduleReads: 0,
+  hottestReads: 0,
+  hottestWrites: 0,
+  fullest: { polls: 0, received: 0, sent: 0, refreshes: 0 },
+})
 
-function* population({ mailboxes, baseMinutes }: Simulation, random: () => number): Generator<Mailbox> {
-  const steps = baseMinutes === 1 ? [1, 1, 5, 15] : [1, 5, 15, 60]
-  const since = [5 * minuteMs, 4 * hourMs, 48 * hourMs, 400 * hourMs]
-  for (let index = 0; index < mailboxes; index++) {
-    const kind = kindAt(index / mailboxes)
-    yield {
-      id: `ch_${index.toString(36).padStart(26, '0')}`,
-      provider: random() < 0.7 ? 'microsoft' : 'google',
-      mailEveryMs: kinds[kind]?.mailEveryMs ?? Number.POSITIVE_INFINITY,
-      lastMailMs: start - (since[kind] ?? 0),
-      lastPollMs: start,
-      intervalMinutes: steps[kind] ?? 60,
-      hasMoved: true,
-      failures: 0,
-      restsUntilMs: 0,
-    }
-  }
+const hotter = <T extends { units: number }>(one: T, other: T) => (other.units > one.units ? other : one)
+
+/** @param lateMs is sorted */
+function lateness(lateMs: number[]): MinuteOf['readLate'] {
+  lateMs.sort((a, b) => a - b)
+  const at = (share: number) => Math.round((lateMs[Math.floor((lateMs.length - 1) * share)] ?? 0) / 1000)
+  return { middle: at(0.5), most99: at(0.99), most: at(1) }
 }
