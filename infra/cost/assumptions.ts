@@ -50,17 +50,39 @@ const assumptions = {
     says: 'Out for one refresh of a token: its TLS handshake and the refresh token',
   },
   mailBytes: { value: 75_000, says: 'A mail with its attachments' },
+  attachmentsPerMail: { value: 0.5, says: 'Each is one more PUT; most mails have none' },
+  attachedShare: {
+    value: 0.7,
+    says: 'So much of a mail lies in S3 once more: its attachments, decoded (three quarters of their base64)',
+  },
   logBytes: {
     value: 1_500,
     says: 'Written for each invocation: Lambda’s own three lines and the line of metrics',
   },
-  emptyReceivesPerQueue: {
-    value: 648_000,
-    says: 'Lambda looks into an empty queue: five pollers, three long polls a minute each, 30 days',
+  pollersOfQueue: {
+    value: 2,
+    says: 'Lambda’s pollers of a quiet queue: "as few as 2" (Lambda Developer Guide, Configuring scaling behavior for SQS)',
   },
+  pollersOfLimitedQueue: {
+    value: 5,
+    says: 'The same where a maximum concurrency is set, as of the poll queues: there they stay five (the same page)',
+  },
+  longPollSeconds: { value: 20, says: 'How long a poller waits for a message; the longest that SQS allows' },
   refreshesPerDay: {
     value: 20,
     says: 'Access tokens of Microsoft live 60 to 90 minutes; a poll or a send refreshes them',
+  },
+  troubledHours: {
+    value: 0.1,
+    says: 'Share of hours in which each of the metrics that count trouble is sent at all',
+  },
+  monthsStored: {
+    value: 1,
+    says: 'Months whose mail and items lie in S3 and DynamoDB; `retention.mailDays` ends those of S3',
+  },
+  secretReadsPerHour: {
+    value: 12,
+    says: 'The OAuth apps’ credentials are kept for 5 minutes by each execution environment, and read when a token is refreshed',
   },
   unwrapsPerHour: { value: 12, says: 'Data keys are kept for 15 minutes by each execution environment' },
 } satisfies Record<string, Assumption>

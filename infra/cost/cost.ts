@@ -1,12 +1,13 @@
 /** What Postroom costs in a month, from the stack's own numbers: counted units, memory, batch size and list prices. */
 
+import { metricUnits } from '../../functions/channel/metrics.ts'
 import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import type { FunctionFolder } from '../privileges.ts'
 import { type Assumed, assumed as usual } from './assumptions.ts'
 import { durationOf, secondsOf, secondsOfFetch } from './durations.ts'
 import { alternatives, type PriceName, priceOf } from './prices.ts'
-import { counted, inTemplate, type Used, type Work } from './units.ts'
+import { counted, inTemplate, leftBehind, metricsOf, type Used, type Work } from './units.ts'
 
 export interface Load {
   mailboxes: number
@@ -37,14 +38,14 @@ export interface Cost {
 
 const days = 30
 const minutesPerMonth = days * 24 * 60
-/** functions/channel/metrics.ts has as many; the test of the page compares. */
-export const customMetrics = 15
 
 const services: Record<PriceName, string> = {
   lambdaGigabyteSeconds: 'Lambda',
   lambdaRequests: 'Lambda',
   dynamodbReads: 'DynamoDB',
   dynamodbWrites: 'DynamoDB',
+  dynamodbStoredBytes: 'DynamoDB',
+  dynamodbRecoveryBytes: 'DynamoDB',
   sqsRequests: 'SQS',
   snsPublishes: 'SNS',
   s3Puts: 'S3',
@@ -54,8 +55,11 @@ const services: Record<PriceName, string> = {
   schedulerInvocations: 'EventBridge Scheduler',
   egressBytes: 'Data out',
   logBytes: 'CloudWatch Logs',
+  logStoredBytes: 'CloudWatch Logs',
   kmsRequests: 'KMS',
   kmsKeys: 'KMS',
+  kmsRotations: 'KMS',
+  secretReads: 'Secrets Manager',
   secrets: 'Secrets Manager',
   alarms: 'CloudWatch',
   customMetrics: 'CloudWatch',
@@ -132,6 +136,12 @@ function quantitiesOf(
   const works = Object.keys(times) as Work[]
   const used = (of: (used: Used) => number) =>
     works.reduce((all, work) => all + times[work] * of(counted[work]), 0)
+  const storedBytes = (of: 'tableBytes' | 'bucketBytes') =>
+    assumed.monthsStored * (received * leftBehind.receivedMail[of] + sent * leftBehind.sentMail[of])
+  const environments = Math.max(1, perMinute / mailboxesPerBatch / 10)
+  const pollers =
+    inTemplate.queuesRead * assumed.pollersOfQueue +
+    inTemplate.limitedQueuesRead * assumed.pollersOfLimitedQueue
   // XOAUTH2 is base64 (RFC 4648): four characters for three bytes.
   const signInBytes = (polls + sent) * Math.ceil((assumed.tokenBytes * 4) / 3)
 
@@ -141,11 +151,15 @@ function quantitiesOf(
     dynamodbReads: used(({ reads }) => reads),
     dynamodbWrites: used(({ writes }) => writes),
     // Each message of a queue is sent, received and deleted.
-    sqsRequests: 3 * (batches + sent + events) + inTemplate.queuesRead * assumed.emptyReceivesPerQueue,
+    sqsRequests: 3 * (batches + sent + events) + pollers * longPollsOf(assumed),
+    dynamodbStoredBytes: storedBytes('tableBytes'),
+    dynamodbRecoveryBytes: storedBytes('tableBytes'),
     snsPublishes: used(({ snsPublishes }) => snsPublishes),
-    s3Puts: used(({ s3Puts }) => s3Puts),
+    s3Puts: used(({ s3Puts }) => s3Puts) + events * assumed.attachmentsPerMail,
     s3Gets: used(({ s3Gets }) => s3Gets),
-    s3StoredBytes: events * assumed.mailBytes,
+    s3StoredBytes:
+      assumed.monthsStored * events * assumed.mailBytes * (1 + assumed.attachedShare) +
+      storedBytes('bucketBytes'),
     httpCalls: sent,
     schedulerInvocations: minutesPerMonth,
     egressBytes:
@@ -155,15 +169,33 @@ function quantitiesOf(
       refreshes * assumed.refreshBytes +
       sent * assumed.mailBytes,
     logBytes: allInvocations * assumed.logBytes,
-    kmsRequests:
-      used(({ kmsCalls }) => kmsCalls) +
-      days * 24 * assumed.unwrapsPerHour * Math.max(1, perMinute / mailboxesPerBatch / 10),
+    logStoredBytes: (allInvocations * assumed.logBytes * inTemplate.logDays) / days,
+    kmsRequests: used(({ kmsCalls }) => kmsCalls) + days * 24 * assumed.unwrapsPerHour * environments,
     kmsKeys: inTemplate.kmsKeys,
+    // Of the first year; see the page.
+    kmsRotations: 0,
+    secretReads: Math.min(refreshes, days * 24 * assumed.secretReadsPerHour * environments),
     secrets: inTemplate.secrets,
     // An alarm over several queues is charged for each.
     alarms: inTemplate.alarmMetrics,
-    customMetrics,
+    customMetrics: metricMonths(times, assumed),
     dashboards: inTemplate.dashboards,
     traces: 0,
   }
+}
+
+/** A metric costs by the hour in which it is sent. Minutes and polls come regularly, mails by chance. */
+function metricMonths(times: Record<Work, number>, assumed: Assumed): number {
+  const share = (work: Work) => {
+    const perHour = times[work] / (days * 24)
+    return work === 'minute' || work === 'idlePoll' ? Math.min(1, perHour) : 1 - Math.exp(-perHour)
+  }
+  const ofWork = Object.entries(metricsOf).map(([work, names]) => names.length * share(work as Work))
+  const ofTrouble = Object.keys(metricUnits).length - Object.values(metricsOf).flat().length
+  return ofWork.reduce((sum, months) => sum + months, ofTrouble * assumed.troubledHours)
+}
+
+/** How often one poller of Lambda's asks an empty queue in a month. */
+export function longPollsOf({ longPollSeconds }: Assumed): number {
+  return (days * 24 * 3600) / longPollSeconds
 }

@@ -49,5 +49,9 @@ export function weights(load: Load, assumed: Assumed): Weight[] {
     costOf(load, { ...assumed, [name]: assumed[name] * factor }).usd - usd
   return assumptionNames
     .map(name => ({ name, usdWhenHalved: change(name, 0.5), usdWhenDoubled: change(name, 2) }))
-    .toSorted((one, other) => other.usdWhenDoubled - one.usdWhenDoubled)
+    .toSorted((one, other) => weightOf(other) - weightOf(one))
+}
+
+function weightOf({ usdWhenHalved, usdWhenDoubled }: Weight): number {
+  return Math.max(Math.abs(usdWhenHalved), Math.abs(usdWhenDoubled))
 }

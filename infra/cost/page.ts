@@ -1,10 +1,9 @@
 /** infra/cost.md, made from the calculation. */
 
-import { assumed } from './assumptions.ts'
+import { renderAtRest } from './at-rest.ts'
 import { dollars, renderComposition, row } from './composition.ts'
 import { type Cost, costOf } from './cost.ts'
 import { priceList, priceOf } from './prices.ts'
-import { inTemplate } from './units.ts'
 
 const traffic = { sentPerDay: 5, receivedPerDay: 10 }
 
@@ -35,7 +34,6 @@ export function renderCost(): string {
   })
   const thousandLoad = { mailboxes: 1_000, intervalMinutes: 5, ...traffic }
   const thousand = costOf(thousandLoad)
-  const rest = costOf({ mailboxes: 1, intervalMinutes: 60, sentPerDay: 0, receivedPerDay: 0 })
   const calls = thousand.lines.find(({ name }) => name === 'lambdaRequests')?.quantity ?? 0
   const traced = priceOf('traces', calls, false)
   return `# What it costs
@@ -55,10 +53,7 @@ ${bySize.join('\n')}
 
 ${thousand.alternatives.map(({ name, says, source }) => `- ${name}: ${says}. ${source}`).join('\n')}
 
-At rest, with no mail at all: ${dollars(rest.usd)} (${dollars(rest.usdAfterFreeTier)} with the free tier). Most of it are the alarms, metrics and
-dashboard, which \`operations\` in the configuration switches off, and two KMS keys. Lambda looks into each of the ${inTemplate.queuesRead} queues
-all the time, ${assumed.emptyReceivesPerQueue.toLocaleString('en')} times a month each: ${dollars(priceOf('sqsRequests', assumed.emptyReceivesPerQueue, false))}, which is what a provider of its own in \`pollConcurrency\` costs,
-and $0.10 for its part of the alarm.
+${renderAtRest()}
 
 ## By service: 1,000 mailboxes every 5 minutes
 
@@ -68,7 +63,10 @@ ${byService(thousand).map(row).join('\n')}
 | all | ${dollars(thousand.usd)} | ${dollars(thousand.usdAfterFreeTier)} |
 | for each mailbox | ${dollars(thousand.usdPerMailbox)} | ${dollars(thousand.usdAfterFreeTier / 1_000)} |
 
-Tracing (\`operations.tracing\`) is not in it: with one trace an invocation X-Ray would take ${dollars(traced)} more.
+Not in it: tracing (\`operations.tracing\`), for which with one trace an invocation X-Ray would take ${dollars(traced)} more; posts to
+webhooks; what an app reads over the API; mail from before a mailbox was connected; cold starts, which Lambda bills as it does
+other time (an environment lives for hours, so that they are cents). Prices rest on one source. Of AWS's own pages a
+copy of KMS's was at hand, which says the same of keys and free calls, and CloudWatch's only as others quote it.
 
 ${renderComposition(thousandLoad)}`
 }

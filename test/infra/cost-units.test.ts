@@ -1,8 +1,10 @@
 /** What a poll, a mail in, a mail out, a refresh and an empty minute use of AWS: counted, and as infra/cost/units.ts says. */
 
+import { ListObjectsV2Command } from '@aws-sdk/client-s3'
 import { Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
 import { mergeProviders } from '../../functions/channel/provider.ts'
+import { keyNames } from '../../functions/channel/table-names.ts'
 import { answerRecord } from '../../functions/fetch/fetch.ts'
 import { notify } from '../../functions/notify/notify.ts'
 import { openKeepAlive } from '../../functions/schedule/keep-alive.ts'
@@ -10,14 +12,14 @@ import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { schedule } from '../../functions/schedule/schedule.ts'
 import { drain } from '../../functions/send/drain.ts'
 import { thoughtAbout } from '../../infra/cost/durations.ts'
-import { counted, inTemplate, type Used } from '../../infra/cost/units.ts'
+import { counted, inTemplate, leftBehind, metricsOf, type Used } from '../../infra/cost/units.ts'
 import { apiCaller } from '../support/api-caller.ts'
 import { useEngines } from '../support/engines.ts'
 import { useSandbox } from '../support/sandbox-mailboxes.ts'
 import { startSendingChannel } from '../support/sending-channel.ts'
 import { startTurnProxy } from '../support/turn-proxy.ts'
 import { openCounter } from '../support/usage-counter.ts'
-import { openWorkbench } from '../support/workbench.ts'
+import { openWorkbench, storedItems, type Workbench } from '../support/workbench.ts'
 import { buildApp } from './synthesized.ts'
 
 const engines = useEngines()
@@ -57,13 +59,12 @@ async function startChannel() {
   return { bench, channel, poll, accept, send, usageOf, saidTokenBytes: Math.ceil((token.length * 4) / 3) }
 }
 
-/** The bytes of a TLS handshake change with its numbers: they are held to a tenth. */
+/** Bytes change a little with every run: they are held to a tenth. */
 function expectUsed(used: Used, said: Used): void {
   const { bytesOut, ...exact } = used
-  const { bytesOut: atMost, ...rest } = said
+  const { bytesOut: saidOut, ...rest } = said
   expect(exact).toEqual(rest)
-  expect(bytesOut).toBeLessThanOrEqual(atMost)
-  expect(bytesOut).toBeGreaterThanOrEqual(atMost * 0.9)
+  expectWithinTenth({ bytesOut }, { bytesOut: saidOut })
 }
 
 function difference(one: Used, other: Used): Used {
@@ -143,6 +144,81 @@ test('of the round trips, those a provider thinks about are the ones behind the 
   }
 })
 
+test('each thing sends the metrics that are said to be sent, and so keep costing', async () => {
+  const { bench, poll, accept, send } = await startChannel()
+  const sentBy = async (work: () => Promise<unknown>) => {
+    for (const name of Object.keys(bench.metrics.added)) Reflect.deleteProperty(bench.metrics.added, name)
+    await work()
+    return Object.keys(bench.metrics.added).sort()
+  }
+  const { idlePoll, receivedMail, sentMail, minute } = metricsOf
+  expect(await sentBy(poll)).toEqual(idlePoll)
+  await mailboxes.deliver('ada', { subject: 'Order', text: letter })
+  expect(await sentBy(poll)).toEqual([...idlePoll, ...receivedMail].sort())
+  await accept()
+  expect(await sentBy(send)).toEqual(sentMail)
+  const services = { ...bench, minutes: openMinutes(bench), keepAlive: openKeepAlive(bench) }
+  expect(await sentBy(() => schedule(services))).toEqual(minute)
+})
+
+test('a mail leaves as much in tables and bucket as is said, within a tenth', async () => {
+  const { bench, poll, accept, send } = await startChannel()
+  const growthIn = async (work: () => Promise<unknown>) => {
+    const before = await storedBytes(bench)
+    await work()
+    const after = await storedBytes(bench)
+    return {
+      tableBytes: after.tableBytes - before.tableBytes,
+      bucketBytes: after.bucketBytes - before.bucketBytes,
+    }
+  }
+  await mailboxes.deliver('ada', { subject: 'Order', text: letter })
+  expectWithinTenth(await growthIn(poll), leftBehind.receivedMail)
+  const sent = async () => {
+    await accept()
+    await send()
+  }
+  expectWithinTenth(await growthIn(sent), leftBehind.sentMail)
+})
+
+function expectWithinTenth(found: Record<string, number>, said: Record<string, number>): void {
+  for (const [name, atMost] of Object.entries(said)) {
+    expect(found[name], name).toBeLessThanOrEqual(atMost)
+    expect(found[name], name).toBeGreaterThanOrEqual(atMost * 0.9)
+  }
+}
+
+/**
+ * Items as JSON, which is a little longer than what DynamoDB counts, and 100 bytes more for each of them and of their places
+ * in the indexes, as it does, with both keys once more.
+ * @see https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Storage.html
+ */
+async function storedBytes(bench: Workbench): Promise<{ tableBytes: number; bucketBytes: number }> {
+  const overheadBytes = 100
+  const items = await storedItems(bench)
+  const bytesOf = (item: Record<string, unknown>) => {
+    const indexed = [
+      [keyNames.listingPartition, keyNames.listingSort],
+      [keyNames.duePartition, keyNames.dueSort],
+    ].flatMap(names => {
+      const [pk, sk] = names.map(name => item[name])
+      return pk === undefined ? [] : [`${pk}${sk}${item.pk}${item.sk}`.length + overheadBytes]
+    })
+    return indexed.reduce((sum, bytes) => sum + bytes, JSON.stringify(item).length + overheadBytes)
+  }
+  const { Contents = [] } = await bench.stores.s3.send(
+    new ListObjectsV2Command({ Bucket: bench.stores.bucket }),
+  )
+  return {
+    tableBytes: items.reduce((sum, item) => sum + bytesOf(item), 0),
+    // The raw mail is as long as it is.
+    bucketBytes: Contents.filter(({ Key }) => !Key?.endsWith('/raw.eml')).reduce(
+      (sum, { Size = 0 }) => sum + Size,
+      0,
+    ),
+  }
+}
+
 test('what is paid by the month is in the template as often as is said', () => {
   const { system, data } = buildApp()
   const count = (type: string) =>
@@ -152,11 +228,32 @@ test('what is paid by the month is in the template as often as is said', () => {
     ({ Properties }) =>
       Properties.Metrics?.filter(({ MetricStat }: { MetricStat?: object }) => MetricStat) ?? [Properties],
   ).length
+  const mappings = Object.values(Template.fromStack(system).findResources('AWS::Lambda::EventSourceMapping'))
+  const limited = mappings.filter(({ Properties }) => Properties.ScalingConfig?.MaximumConcurrency)
+  const logs = Object.values(Template.fromStack(system).findResources('AWS::Logs::LogGroup'))
+  const logDays = [...new Set(logs.map(({ Properties }) => Properties.RetentionInDays))]
+  const keys = Object.values(Template.fromStack(data).findResources('AWS::KMS::Key'))
   expect({
     alarmMetrics,
     dashboards: count('AWS::CloudWatch::Dashboard'),
     kmsKeys: count('AWS::KMS::Key'),
+    rotatedKeys: keys.filter(({ Properties }) => Properties.EnableKeyRotation).length,
     secrets: count('AWS::SecretsManager::Secret'),
-    queuesRead: count('AWS::Lambda::EventSourceMapping'),
+    queuesRead: mappings.length - limited.length,
+    limitedQueuesRead: limited.length,
+    logDays: logDays.length === 1 ? logDays[0] : logDays,
   }).toEqual(inTemplate)
+})
+
+test('the dashboard is one of the three that are free: it shows no more than 50 metrics', () => {
+  const [dashboard] = Object.values(
+    Template.fromStack(buildApp().system).findResources('AWS::CloudWatch::Dashboard'),
+  )
+  const parts: unknown[] = dashboard?.Properties.DashboardBody['Fn::Join'][1]
+  const body = JSON.parse(parts.map(part => (typeof part === 'string' ? part : 'x')).join(''))
+  const shown = body.widgets.flatMap(
+    ({ properties }: { properties: { metrics: unknown[] } }) => properties.metrics,
+  )
+  expect(shown.length).toBeGreaterThan(20)
+  expect(shown.length).toBeLessThanOrEqual(50)
 })

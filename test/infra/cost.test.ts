@@ -1,13 +1,15 @@
 /** The calculation, its page and its command say the same, and what they rest on is as the code has it. */
 
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { metricUnits } from '../../functions/channel/metrics.ts'
 import { assumed } from '../../infra/cost/assumptions.ts'
-import { costOf, customMetrics } from '../../infra/cost/cost.ts'
+import { atRest } from '../../infra/cost/at-rest.ts'
+import { costOf } from '../../infra/cost/cost.ts'
 import { durationOf, secondsOfFetch } from '../../infra/cost/durations.ts'
 import { weights } from '../../infra/cost/explain.ts'
 import { renderCost } from '../../infra/cost/page.ts'
+import { priceOf } from '../../infra/cost/prices.ts'
 import { runCli } from '../support/running-cli.ts'
 
 const quiet = { sentPerDay: 0, receivedPerDay: 0 }
@@ -18,8 +20,15 @@ test('cost.md is made from the calculation as it is now', async () => {
   await expect(renderCost(), remedy).toMatchFileSnapshot(page)
 })
 
-test('as many metrics are counted as the functions write', () => {
-  expect(customMetrics).toBe(Object.keys(metricUnits).length)
+test('the README tells what the calculation says, in whole dollars', async () => {
+  const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+  const of = (mailboxes: number) =>
+    Math.round(costOf({ mailboxes, intervalMinutes: 5, sentPerDay: 5, receivedPerDay: 10 }).usd)
+  const [usd, free] = [Math.round(atRest.usd), Math.round(atRest.usdAfterFreeTier)]
+  const text = readme.replace(/\s+/g, ' ')
+  expect(text).toContain(`1,000 mailboxes are about $${of(1_000)} a month, 10,000 about $${of(10_000)}.`)
+  expect(text).toContain(`One at rest is $${usd}, or $${free} where the account's free tier is left`)
+  expect(text).toContain(`costs $${free} to $${usd} a month at rest`)
 })
 
 test('an idle mailbox at five minutes costs little more than one cent at list prices, and less than one where data out is free', () => {
@@ -43,6 +52,25 @@ test('the free tier never makes anything dearer, and never cheaper than nothing'
   }
 })
 
+test('what is sold by tiers costs less behind each of them, and what is free comes first', () => {
+  const terabyte = 1_000_000_000_000
+  expect(priceOf('egressBytes', 10 * terabyte, false)).toBeCloseTo(900)
+  expect(priceOf('egressBytes', 20 * terabyte, false)).toBeCloseTo(900 + 850)
+  expect(priceOf('egressBytes', 160 * terabyte, false)).toBeCloseTo(900 + 3_400 + 7_000 + 500)
+  expect(priceOf('egressBytes', 20 * terabyte, true)).toBeCloseTo(900 - 9 + 850)
+  expect(priceOf('egressBytes', 99_000_000_000, true)).toBe(0)
+})
+
+test('metrics cost for the hours in which they are sent: a mailbox without mail sends those of mail never', () => {
+  const metrics = (sentPerDay: number, mailboxes = 1) => {
+    const { lines } = costOf({ mailboxes, intervalMinutes: 60, sentPerDay, receivedPerDay: sentPerDay })
+    return lines.find(({ name }) => name === 'customMetrics')?.quantity
+  }
+  // Three of every minute and PollsDone always; a tenth of seven of trouble.
+  expect(metrics(0)).toBeCloseTo(4 + 0.7)
+  expect(metrics(10, 1_000)).toBeCloseTo(8 + 0.7)
+})
+
 test('mailboxes of a batch wait together, and compute one after the other', () => {
   const rare = { readTime: 0, receivedMail: 0, refresh: 0 }
   const ofBatch = (mailboxesPerBatch: number) =>
@@ -63,7 +91,9 @@ test('half the memory is half the CPU, and the waits stay as they are', () => {
 
 test('every assumption moves the total, and those that move it most come first', () => {
   const load = { mailboxes: 1_000, intervalMinutes: 5, sentPerDay: 5, receivedPerDay: 10 }
-  const changes = weights(load, assumed).map(({ usdWhenDoubled }) => usdWhenDoubled)
+  const changes = weights(load, assumed).map(({ usdWhenHalved, usdWhenDoubled }) =>
+    Math.max(Math.abs(usdWhenHalved), Math.abs(usdWhenDoubled)),
+  )
   expect(changes).toEqual(changes.toSorted((one, other) => other - one))
   expect(changes.at(-1)).toBeGreaterThan(0)
 })
