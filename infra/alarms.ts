@@ -21,7 +21,7 @@ import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import type { Construct } from 'constructs'
 import { type MetricName, metricDimension, metricNamespace } from '../functions/channel/metrics.ts'
-import type { PostroomConfiguration } from './configuration.ts'
+import type { PostroomConfiguration } from './configuration-schema.ts'
 import type { Functions } from './functions.ts'
 import type { Queues } from './queues.ts'
 

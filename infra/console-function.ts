@@ -7,7 +7,7 @@ import type { IBucket } from 'aws-cdk-lib/aws-s3'
 import type { Construct } from 'constructs'
 import { buildSync } from 'esbuild'
 import type { SignIn } from '../functions/console/page.ts'
-import type { PostroomConfiguration } from './configuration.ts'
+import type { PostroomConfiguration } from './configuration-schema.ts'
 import { PostroomFunction } from './postroom-function.ts'
 
 /** @returns undefined where none is configured */

@@ -18,7 +18,7 @@ import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53'
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets'
 import type { Construct } from 'constructs'
 import { grantEndpoints } from '../functions/channel/grant-endpoints.ts'
-import type { PostroomConfiguration } from './configuration.ts'
+import type { PostroomConfiguration } from './configuration-schema.ts'
 
 /** The most calls a second, and twice as many at once; more get 429. */
 export const callsPerSecond = {

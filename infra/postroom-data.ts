@@ -18,7 +18,8 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 import { uploadPrefix } from '../functions/channel/mail-keys.ts'
 import { indexNames, keyNames } from '../functions/channel/table-names.ts'
-import { type ConfigurationInput, readConfiguration } from './configuration.ts'
+import { readConfiguration } from './configuration.ts'
+import type { ConfigurationInput } from './configuration-schema.ts'
 
 const string = (name: string) => ({ name, type: AttributeType.STRING })
 

@@ -13,12 +13,8 @@ import type { HttpApi } from 'aws-cdk-lib/aws-apigatewayv2'
 import { Construct } from 'constructs'
 import { makeAlarms, type Watched } from './alarms.ts'
 import { makeBudget } from './budget.ts'
-import {
-  ConfigurationError,
-  type ConfigurationInput,
-  type PostroomConfiguration,
-  readConfiguration,
-} from './configuration.ts'
+import { ConfigurationError, readConfiguration } from './configuration.ts'
+import type { ConfigurationInput, PostroomConfiguration } from './configuration-schema.ts'
 import { makeConsole } from './console-function.ts'
 import { makeDashboard } from './dashboard.ts'
 import { type Functions, makeFunctions, ofEveryApp } from './functions.ts'
@@ -34,7 +30,7 @@ export interface PostroomProps {
    * are retained all the same.
    */
   data?: PostroomData
-  /** @see configuration.ts, where every field, rule and default stands */
+  /** @see configuration-schema.ts, where every field, rule and default stands */
   configuration?: ConfigurationInput
 }
 

@@ -1,7 +1,8 @@
 /** Our own two stacks: what must survive, and what may be removed and made anew. */
 
 import { type App, Stack } from 'aws-cdk-lib'
-import { type ConfigurationInput, readConfiguration, regionOf } from './configuration.ts'
+import { readConfiguration, regionOf } from './configuration.ts'
+import type { ConfigurationInput } from './configuration-schema.ts'
 import { Postroom, PostroomData } from './postroom.ts'
 
 /** CDK leaves this id out of the names it makes, so that they are as short as if the stack were the construct. */

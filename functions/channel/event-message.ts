@@ -5,7 +5,8 @@
  */
 
 import { eventJson } from './event-json.ts'
-import { type Message, type MessageContent, presentMessage } from './messages.ts'
+import type { Message, MessageContent } from './messages.ts'
+import { presentMessage } from './shown-message.ts'
 
 /** This leaves room for what is around the message, in an event and in the envelope that SNS puts around it. */
 const eventLimitBytes = 190_000

@@ -36,7 +36,7 @@ const faultSchema = v.object({
 })
 
 /** What a report said about one recipient of a mail of ours (functions/fetch/bounces.ts checks whose it is). */
-const bounceSchema = v.object({
+export const bounceSchema = v.object({
   /** `complaint`: the recipient, or their provider, called it spam. */
   kind: v.picklist(['bounce', 'complaint']),
   /** null where the report names nobody, and the mail went to several. */
@@ -70,7 +70,7 @@ const shared = {
   fault: v.nullable(faultSchema),
 }
 
-const outboundSchema = v.object({
+export const outboundSchema = v.object({
   ...shared,
   direction: v.literal('outbound'),
   state: v.picklist(outboundStates),
@@ -104,7 +104,7 @@ const outboundSchema = v.object({
   bounceCount: v.optional(integer),
 })
 
-const inboundSchema = v.object({
+export const inboundSchema = v.object({
   ...shared,
   direction: v.literal('inbound'),
   state: v.literal('received'),
@@ -130,7 +130,7 @@ export type InboundMessage = v.InferOutput<typeof inboundSchema>
 export type Message = OutboundMessage | InboundMessage
 
 /** What is too large for a row that changes often. */
-const contentSchema = v.object({
+export const contentSchema = v.object({
   text: v.nullable(v.string()),
   html: v.nullable(v.string()),
   /** HTML a page may show; null where there is none, or where it could not be made safe. */
@@ -237,51 +237,4 @@ export function openMessages({ main, mail }: { main: Table; mail: MailStore }): 
       return bytes ? parse(contentSchema, JSON.parse(Buffer.from(bytes).toString('utf8'))) : noContent
     },
   }
-}
-
-/** Where the answer has no room for all of a message. */
-const shortened = {
-  truncated: v.pipe(
-    v.optional(v.array(v.string()), []),
-    v.description('Fields that are shorter here than in the message.'),
-  ),
-  attachmentCount: v.pipe(
-    v.optional(integer),
-    v.description('How many there are, where not all are listed.'),
-  ),
-}
-
-const shownContent = {
-  ...shortened,
-  text: v.nullable(v.string()),
-  html: v.pipe(v.nullable(v.string()), v.description('As the sender wrote it: hostile until sanitized.')),
-  attachments: v.array(
-    v.object({
-      ...v.omit(contentSchema.entries.attachments.item, ['key']).entries,
-      index: v.pipe(integer, v.minValue(0)),
-    }),
-  ),
-}
-
-/** What an app sees. Storage keys and bookkeeping stay inside. */
-export const messageDocumentSchemas = {
-  outbound: v.object({
-    ...v.omit(outboundSchema, ['rawKey', 'contentKey', 'documentHash', 'epoch', 'sentLook', 'bounceCount'])
-      .entries,
-    ...shownContent,
-    bounces: v.optional(v.array(bounceSchema), []),
-  }),
-  inbound: v.object({
-    ...v.omit(inboundSchema, ['rawKey', 'contentKey']).entries,
-    ...shownContent,
-    ...v.pick(contentSchema, ['htmlSanitized', 'reply', 'quoted', 'signature']).entries,
-  }),
-}
-
-export function presentMessage(message: Message, content: MessageContent) {
-  const attachments = content.attachments.map((attachment, index) => ({ ...attachment, index }))
-  const shown = { ...message, ...content, attachments }
-  return shown.direction === 'outbound'
-    ? parse(messageDocumentSchemas.outbound, shown)
-    : parse(messageDocumentSchemas.inbound, shown)
 }

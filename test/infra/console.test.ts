@@ -1,6 +1,6 @@
 import { Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
-import type { ConfigurationInput } from '../../infra/configuration.ts'
+import type { ConfigurationInput } from '../../infra/configuration-schema.ts'
 import { buildApp } from './synthesized.ts'
 
 const jwt = {

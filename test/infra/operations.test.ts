@@ -4,8 +4,8 @@ import { readFile } from 'node:fs/promises'
 import { Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { metricUnits } from '../../functions/channel/metrics.ts'
-import type { ConfigurationInput } from '../../infra/configuration.ts'
 import { readConfiguration } from '../../infra/configuration.ts'
+import type { ConfigurationInput } from '../../infra/configuration-schema.ts'
 import { buildApp } from './synthesized.ts'
 
 const templateWith = (operations: ConfigurationInput['operations']) =>

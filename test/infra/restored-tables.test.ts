@@ -5,7 +5,7 @@ import type { Stack } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { describe, expect, test } from 'vitest'
 import { environmentNames } from '../../functions/channel/environment.ts'
-import type { ConfigurationInput } from '../../infra/configuration.ts'
+import type { ConfigurationInput } from '../../infra/configuration-schema.ts'
 import { buildApp } from './synthesized.ts'
 import { faultsOf } from './template-faults.ts'
 

@@ -2,7 +2,7 @@
 
 import { App } from 'aws-cdk-lib'
 import cdk from '../../cdk.json' with { type: 'json' }
-import type { ConfigurationInput } from '../../infra/configuration.ts'
+import type { ConfigurationInput } from '../../infra/configuration-schema.ts'
 import { makeStacks } from '../../infra/stacks.ts'
 
 export function buildApp({
