@@ -4,6 +4,7 @@ import { authOf, mayUse, nextProbeAt } from './access.ts'
 import { backOffMs } from './back-off.ts'
 import { connectionOf, type Trouble, untroubled, withStep } from './channel-health.ts'
 import type { Channel, ChannelChange, Channels } from './channels.ts'
+import { doubtAfter, isProven } from './doubt.ts'
 import { describeFault, PostroomError } from './faults.ts'
 import { authTransition, connectionTransitions, proofIn } from './health-transitions.ts'
 import type { Protocol } from './probe.ts'
@@ -262,29 +263,4 @@ function unchanged({ revision }: Channel) {
 
 function isSameSignIn(a: Channel, b: Channel): boolean {
   return a.grantId === b.grantId && a.login.imap === b.login.imap && a.login.smtp === b.login.smtp
-}
-
-/** Counts how often this very fault was seen since the protocol last worked; null for faults that need no proof. */
-function doubtAfter(
-  channel: Channel,
-  protocol: Protocol,
-  error: PostroomError,
-  nowMs: number,
-): Trouble['doubt'] {
-  const before = channel[`${protocol}Trouble`]?.doubt ?? null
-  // An outage in between says nothing, for or against.
-  if (!error.row.proof) return before
-  if (before?.code !== error.code) {
-    return { code: error.code, count: 1, since: new Date(nowMs).toISOString() }
-  }
-  return { ...before, count: before.count + 1 }
-}
-
-/** Whether a fault was seen as often, over as long, as its row wants before it is believed. */
-export function isProven(channel: Channel, protocol: Protocol, error: PostroomError, nowMs: number): boolean {
-  const { proof } = error.row
-  if (!proof) return true
-  const doubt = doubtAfter(channel, protocol, error, nowMs)
-  if (!doubt) return false
-  return doubt.count >= proof.failures && nowMs - Date.parse(doubt.since) >= proof.overMs
 }
