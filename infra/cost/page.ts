@@ -51,6 +51,8 @@ nothing else in the account uses AWS's lasting free tier.
 |---|---|---|---|---|---|---|---|
 ${bySize.join('\n')}
 
+![Dollars a month against mailboxes, both on scales of powers of ten](cost.svg)
+
 ${thousand.alternatives.map(({ name, says, source }) => `- ${name}: ${says}. ${source}`).join('\n')}
 
 ${renderAtRest()}

@@ -97,4 +97,4 @@ export const alternatives = [
     source: 'https://learn.emailengine.app, https://github.com/Mindbaz/awesome-opensource-email/pull/8',
     monthlyUsd: (mailboxes: number) => Math.ceil(mailboxes / mailboxesOfEmailEngine) * 144.16 + 895 / 12,
   },
-]
+] as const

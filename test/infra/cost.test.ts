@@ -9,6 +9,7 @@ import { costOf } from '../../infra/cost/cost.ts'
 import { durationOf, secondsOfFetch } from '../../infra/cost/durations.ts'
 import { weights } from '../../infra/cost/explain.ts'
 import { renderCost } from '../../infra/cost/page.ts'
+import { renderPicture } from '../../infra/cost/picture.ts'
 import { priceOf } from '../../infra/cost/prices.ts'
 import { runCli } from '../support/running-cli.ts'
 
@@ -18,6 +19,12 @@ test('cost.md is made from the calculation as it is now', async () => {
   const remedy = 'cost.md is stale: run npm test -- test/infra/cost.test.ts -u, and commit it'
   const page = fileURLToPath(new URL('../../infra/cost.md', import.meta.url))
   await expect(renderCost(), remedy).toMatchFileSnapshot(page)
+})
+
+test('cost.svg shows the calculation as it is now', async () => {
+  const remedy = 'cost.svg is stale: run npm test -- test/infra/cost.test.ts -u, and commit it'
+  const picture = fileURLToPath(new URL('../../infra/cost.svg', import.meta.url))
+  await expect(renderPicture(), remedy).toMatchFileSnapshot(picture)
 })
 
 test('the README tells what the calculation says, in whole dollars', async () => {
