@@ -99,7 +99,8 @@ function buildServices(): ApiServices {
 
 // runs for every request
 export async function api(request: HttpRequest, services: ApiServices): Promise<HttpAnswer> {
-  const { method } = request.requestContext.http
+  const { requestId, http } = request.requestContext
+  const { method } = http
   try {
     const { route, parameters } = findRoute(await routesFor(request.rawPath), method, request.rawPath)
     const caller = callerOf(request, services.tokenRules)
@@ -107,7 +108,7 @@ export async function api(request: HttpRequest, services: ApiServices): Promise<
   } catch (thrown) {
     const error = asPostroomError(thrown)
     if (error.row.status >= 500)
-      log({ event: 'api_failed', method, path: request.rawPath, ...errorForLog(error) })
+      log({ event: 'api_failed', requestId, method, path: request.rawPath, ...errorForLog(error) })
     return problem(error)
   }
 }

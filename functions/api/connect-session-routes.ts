@@ -10,6 +10,7 @@ import { newSession, presentSession, sessionDocumentSchema } from '../channel/co
 import { PostroomError } from '../channel/faults.ts'
 import { json } from '../channel/http.ts'
 import { showValue } from '../channel/input.ts'
+import { log } from '../channel/log.ts'
 import { providerOf } from '../channel/provider.ts'
 import { type Call, type Endpoint, routesWith } from '../channel/route.ts'
 import { time } from '../channel/single-values.ts'
@@ -124,6 +125,7 @@ async function createSession({ body: wanted, caller, services }: Call<ApiService
     now(),
   )
   await sessions.create(session)
+  log({ event: 'connect_session_created', sessionId: session.id, accountId, channelId: session.channelId })
   const expiresAt = new Date(session.expiresAtMs).toISOString()
   return json(201, { id: session.id, connectUrl: `${publicUrl}/connect/${ticket}`, expiresAt })
 }

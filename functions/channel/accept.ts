@@ -7,6 +7,7 @@ import type { Channel } from './channels.ts'
 import { type FieldFault, PostroomError } from './faults.ts'
 import { derivedId, randomId } from './identifiers.ts'
 import { parseInput } from './input.ts'
+import { log } from './log.ts'
 import type { LoopBrake } from './loop-brake.ts'
 import { mailKeys } from './mail-keys.ts'
 import type { MailStore } from './mail-store.ts'
@@ -66,6 +67,7 @@ export async function accept(request: AcceptRequest, services: AcceptServices): 
   if (!(await services.messages.create(message))) {
     return sameOrConflict(await services.messages.get(id), documentHash)
   }
+  log({ event: 'message_accepted', channelId: channel.id, messageId: id })
   if (document.automatic) {
     for (const { address } of recipientsOf(document)) await services.loopBrake.count(channel.id, address)
   }

@@ -12,6 +12,7 @@ import {
 import { PostroomError } from './faults.ts'
 import type { Health } from './health.ts'
 import type { Identities } from './identities.ts'
+import { log } from './log.ts'
 import type { Queues } from './queues.ts'
 import type { Slots } from './slots.ts'
 
@@ -58,6 +59,7 @@ export async function activate(session: ConnectSession, services: ActivationServ
   const channel = await store(session, candidate, services)
   if (before && before.grantId !== channel.grantId) await queues.forget({ ...grantOf(before), revoke: false })
   await sessions.move(session.id, { states: ['awaiting_confirmation'] }, { state: 'connected' })
+  log({ event: 'connect_confirmed', sessionId: session.id, channelId: channel.id })
   const announced = await health.announce(channel)
   await queues.pollNow(channel)
   await queues.ring(channel.id)

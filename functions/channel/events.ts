@@ -4,6 +4,8 @@ import * as v from 'valibot'
 import { eventJson } from './event-json.ts'
 import type { EventsTopic } from './events-topic.ts'
 import { derivedId, idLengthLimit } from './identifiers.ts'
+import { log } from './log.ts'
+import { check } from './schema-check.ts'
 import { type PageOf, readItem, type Table } from './table.ts'
 
 export const eventTypes = [
@@ -60,6 +62,9 @@ export const eventSchema = v.object({
 })
 
 export type PostroomEvent = v.InferOutput<typeof eventSchema>
+
+/** What an event about a message has. */
+const ofMessage = v.object({ message: v.object({ id: v.string() }) })
 
 /** How long the log is kept. */
 const retentionSeconds = 30 * 24 * 3600
@@ -118,6 +123,9 @@ export function openEvents({ main, topic, now }: EventServices): Events {
         // Written too late for its place: readers may have passed it, so it moves to a new one.
         rewrite = now() - takenAtMs > settleMs / 2
       } while (rewrite)
+      const messageId = check(ofMessage, event.data).data?.message.id
+      const { type, accountId, channelId } = event
+      log({ event: 'told', type, eventId: id, accountId, channelId, messageId })
     },
 
     async find(id) {

@@ -64,6 +64,7 @@ export async function checkMailbox(
   )
   // Another request of this browser was quicker.
   if (!waiting) return sessions.get(session.id)
+  log({ event: 'connect_checked', sessionId: session.id, channelId: candidate.channelId })
   if (!waiting.autoConfirm) return waiting
   await activate(waiting, services)
   return sessions.get(session.id)

@@ -93,7 +93,8 @@ export async function connect(request: HttpRequest, services: ConnectServices): 
     }
   } catch (thrown) {
     const error = asPostroomError(thrown)
-    log({ event: 'connect_failed', route: request.routeKey, ...errorForLog(error) })
+    const { requestId } = request.requestContext
+    log({ event: 'connect_failed', requestId, route: request.routeKey, ...errorForLog(error) })
     return wantsPage(request) ? failurePage(error, noLinks) : problem(error)
   }
 }

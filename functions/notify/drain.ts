@@ -4,6 +4,7 @@ import type { Deliveries, Delivery } from '../channel/deliveries.ts'
 import type { Events, PostroomEvent } from '../channel/events.ts'
 import { randomId } from '../channel/identifiers.ts'
 import { leaseKeys, takeLease } from '../channel/lease.ts'
+import { log } from '../channel/log.ts'
 import type { Table } from '../channel/table.ts'
 import { noteFailure, noteGivenUp, noteSuccess } from '../channel/webhook-health.ts'
 import { postEvent, type WebhookRequestServices } from '../channel/webhook-request.ts'
@@ -100,6 +101,8 @@ async function deliver(row: Delivery, webhook: Webhook, options: DrainOptions): 
     return { webhook, retryAt: retryAt && new Date(now() + unwrittenMs).toISOString() }
   }
   const receipt = await postEvent(webhook, event, services)
+  const answer = receipt.accepted ? `HTTP ${receipt.status}` : receipt.evidence
+  log({ event: 'posted', eventId: event.id, webhookId: webhook.id, accepted: receipt.accepted, answer })
   if (receipt.accepted) {
     await deliveries.clear(row)
     return { webhook: await noteSuccess(webhook, services), retryAt: null }

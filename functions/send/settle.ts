@@ -5,6 +5,7 @@ import { presentForEvent } from '../channel/event-message.ts'
 import type { Events, EventType } from '../channel/events.ts'
 import { describeFault, PostroomError } from '../channel/faults.ts'
 import type { Lease } from '../channel/lease.ts'
+import { log } from '../channel/log.ts'
 import type { MailStore } from '../channel/mail-store.ts'
 import type { Messages, OutboundMessage } from '../channel/messages.ts'
 import type { Outbox, OutboxRow } from '../channel/outbox.ts'
@@ -128,7 +129,16 @@ export async function retryLater(
   const waitMs = error.retryAfterMs ?? retryWaitMs(attempt, Math.random())
   const nextAttemptAt = new Date(place.services.now() + waitMs).toISOString()
   const change = { state: 'retrying' as const, fault: describeFault(error), nextAttemptAt, attempt }
-  if (await move(message, change, place)) await putOff(message, row, { until: nextAttemptAt, ...place })
+  if (!(await move(message, change, place))) return
+  noteWait(message, { error, until: nextAttemptAt })
+  await putOff(message, row, { until: nextAttemptAt, ...place })
+}
+
+function noteWait(
+  { id, channelId }: OutboundMessage,
+  { error, until }: { error: PostroomError; until: string },
+) {
+  log({ event: 'message_waits', channelId, messageId: id, until, code: error.code, evidence: error.evidence })
 }
 
 /** Nothing is wrong with this mail: it waits for its channel to be well again, and that is no attempt of its own. */
@@ -139,7 +149,9 @@ export async function waitForChannel(
 ): Promise<void> {
   const isToldSo = message.state === 'retrying' && message.fault?.code === error.code
   const change = { state: 'retrying' as const, fault: describeFault(error), nextAttemptAt: null }
-  if (isToldSo || (await move(message, change, place))) await hold(message, row, { until, ...place })
+  if (!isToldSo && !(await move(message, change, place))) return
+  if (!isToldSo) noteWait(message, { error, until })
+  await hold(message, row, { until, ...place })
 }
 
 /** Leaves the message as it is until its channel is well again, which is looked after then. */

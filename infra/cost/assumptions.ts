@@ -57,7 +57,7 @@ const assumptions = {
   },
   logBytes: {
     value: 1_500,
-    says: 'Written for each invocation: Lambda’s own three lines and the line of metrics',
+    says: 'Written for each invocation: Lambda’s own three lines, the line of metrics and one for what was done',
   },
   pollersOfQueue: {
     value: 2,

@@ -111,7 +111,12 @@ test('without alarms, dashboard, tracing and budget the stack has nothing of the
 test('tracing is bought by saying so', () => {
   const traced = templateWith({ tracing: true })
   const functions = Object.values(traced.findResources('AWS::Lambda::Function'))
+  expect(functions.length).toBeGreaterThan(5)
   for (const { Properties } of functions) expect(Properties.TracingConfig).toEqual({ Mode: 'Active' })
+  const policies = Object.values(traced.findResources('AWS::IAM::Policy')).filter(policy =>
+    JSON.stringify(policy).includes('xray:PutTraceSegments'),
+  )
+  expect(policies).toHaveLength(functions.length)
 })
 
 test('the budget tells its owner at 80 and 100 percent, and of what is to come', () => {
