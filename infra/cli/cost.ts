@@ -3,7 +3,7 @@
 import { mailboxesPerBatch, pollIntervals } from '../../functions/channel/slots.ts'
 import { type Assumed, assumptionNames, saysOf, assumed as usual } from '../cost/assumptions.ts'
 import { changeOf, dollars } from '../cost/composition.ts'
-import { costOf, type Load } from '../cost/cost.ts'
+import { type Cost, costOf, type Load } from '../cost/cost.ts'
 import { durations, weights } from '../cost/explain.ts'
 import { byService } from '../cost/page.ts'
 import { priceList } from '../cost/prices.ts'
@@ -85,7 +85,7 @@ export const costCommand = command({
         ...cost.alternatives.map(({ name, usd }) => [`instead: ${name}`, dollars(usd), '']),
       ],
     )
-    if (options.explain) explain(load, assumed, terminal)
+    if (options.explain) explain({ load, assumed, cost }, terminal)
     terminal.note(
       `A month at list prices of ${priceList.region}, ${priceList.date}; units are counted, CPU is measured, waiting is assumed: infra/cost.md.`,
     )
@@ -96,8 +96,17 @@ export const costCommand = command({
 /** How many of the assumptions that move the total are shown first, with what they do to it. */
 const mostOf = 3
 
-function explain(load: Load, assumed: Assumed, terminal: Terminal): void {
-  const ms = (value: number) => `${Math.round(value).toLocaleString('en')} ms`
+function explain(
+  { load, assumed, cost }: { load: Load; assumed: Assumed; cost: Cost },
+  terminal: Terminal,
+): void {
+  terminal.table(
+    ['what is paid for', 'in a month', 'list price'],
+    cost.lines
+      .filter(({ usd }) => usd > 0)
+      .map(({ name, quantity, usd }) => [name, rounded(quantity), dollars(usd)]),
+  )
+  const ms = (value: number) => `${rounded(value)} ms`
   terminal.table(
     [
       'milliseconds of a function',
@@ -129,4 +138,8 @@ function explain(load: Load, assumed: Assumed, terminal: Terminal): void {
     ['assumed', '', 'why'],
     all.map(({ name }) => [name, String(assumed[name]), saysOf(name)]),
   )
+}
+
+function rounded(value: number): string {
+  return value.toLocaleString('en', { maximumFractionDigits: value < 100 ? 1 : 0 })
 }

@@ -125,6 +125,7 @@ describe('the command', () => {
   test('explains what the total is composed of, and what is assumed in it', async () => {
     const { stdout } = await runCli([...words, '--explain', '--assume', 'providerRttMs=20'])
     expect(stdout).toMatch(/\nfetch: batch of 50 idle polls +650 ms +24 ms +[\d,]+ ms/)
+    expect(stdout).toMatch(/\nsnsPublishes +450,000 +\$0\.2250\n/)
     expect(stdout).toMatch(/\nwhat moves the total most +half of it +twice as much\n/)
     expect(stdout).toMatch(/\nproviderRttMs +20 +Network time/)
   })
