@@ -12,6 +12,7 @@ import { DescribeTableCommand, DynamoDBClient, ListTablesCommand } from '@aws-sd
 import { DynamoDBDocumentClient, PutCommand, ScanCommand } from '@aws-sdk/lib-dynamodb'
 import type { Json } from '../../infra/local/as-app.ts'
 import { ensureTable, startTables } from '../../infra/local/tables.ts'
+import { type ReleasedTemplate, summaryOf } from '../infra/released-template.ts'
 import { asCaller } from '../support/behind-the-api.ts'
 import { laterBy } from './shifted-times.ts'
 
@@ -25,6 +26,8 @@ export interface Recording {
   recordedAt: string
   /** What the release answered and showed, as record.ts asked it. */
   told: Json
+  /** By stack: what the release after must leave as it is. */
+  templates: Record<string, ReleasedTemplate>
   /** By path: what is neither table nor database. */
   files: Record<string, string | { base64: string }>
   /** By path: SQLite databases. */
@@ -47,7 +50,7 @@ const isKept = (path: string) =>
 /** @param folder that no process uses */
 export async function recordFolder(
   folder: string,
-): Promise<Pick<Recording, 'files' | 'databases' | 'tables'>> {
+): Promise<Pick<Recording, 'templates' | 'files' | 'databases' | 'tables'>> {
   const paths = (await readdir(folder, { recursive: true, withFileTypes: true }))
     .filter(entry => entry.isFile())
     .map(entry => relative(folder, join(entry.parentPath, entry.name)))
@@ -60,6 +63,7 @@ export async function recordFolder(
     }),
   )
   return {
+    templates: await readTemplates(join(folder, 'assembly')),
     files: Object.fromEntries(files),
     databases: Object.fromEntries(databases.map(path => [path, readDatabase(join(folder, path))])),
     tables: await withTables(folder, readTables),
@@ -93,6 +97,16 @@ export async function putBack(
     writeTables(client, { endpoint, tables: laterBy(shiftMs, recording.tables) }),
   )
   return { told: laterBy(shiftMs, recording.told) }
+}
+
+async function readTemplates(assembly: string): Promise<Recording['templates']> {
+  const stacks = ['PostroomData', 'Postroom']
+  const templates = await Promise.all(
+    stacks.map(stack => readFile(join(assembly, `${stack}.template.json`), 'utf8')),
+  )
+  return Object.fromEntries(
+    stacks.map((stack, index) => [stack, summaryOf(JSON.parse(templates[index] ?? ''))]),
+  )
 }
 
 function readDatabase(file: string): Recording['databases'][string] {
