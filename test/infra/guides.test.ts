@@ -7,6 +7,7 @@ import { Template } from 'aws-cdk-lib/assertions'
 import { expect, test } from 'vitest'
 import { commands } from '../../infra/cli/commands.ts'
 import { readConfiguration } from '../../infra/configuration.ts'
+import { type PriceName, priceOf } from '../../infra/cost/prices.ts'
 import { plainName } from '../../infra/local/template.ts'
 import packageJson from '../../package.json' with { type: 'json' }
 import { buildApp } from './synthesized.ts'
@@ -87,6 +88,22 @@ test('regression: deploy.md said six queues stay; it names all that does, and ho
   expect(table).toContain('| log groups |')
   const others = kept.filter(({ type }) => !['AWS::SQS::Queue', 'AWS::Logs::LogGroup'].includes(type))
   expect(others.filter(({ name }) => !table.includes(name))).toEqual([])
+})
+
+test('what deploy.md says that each thing left costs is what the calculator takes for it', () => {
+  const usd = (...names: PriceName[]) => names.reduce((sum, name) => sum + priceOf(name, 1, false), 0)
+  const ofGigabyte = (...names: PriceName[]) => `$${Number((usd(...names) * 1e9).toFixed(3))} a GB`
+  const costs = {
+    'tables Main': ofGigabyte('dynamodbStoredBytes', 'dynamodbRecoveryBytes'),
+    'bucket Mail': ofGigabyte('s3StoredBytes'),
+    'keys TokenKey': `$${usd('kmsKeys')} each`,
+    'secret OAuthApps': `$${usd('secrets').toFixed(2)} `,
+    'log groups': ofGigabyte('logStoredBytes'),
+    'stack CDKToolkit': ofGigabyte('s3StoredBytes'),
+  }
+  const rows = deploy.split('\n').filter(line => line.startsWith('| '))
+  for (const [left, cost] of Object.entries(costs))
+    expect(rows.find(row => row.startsWith(`| ${left}`))).toContain(cost)
 })
 
 test('the numbers of alarms and event source mappings are those of the template', async () => {
