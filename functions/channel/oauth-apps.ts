@@ -30,12 +30,13 @@ export function openOAuthApps(services: {
     try {
       return parseInput(oauthAppsSchema, JSON.parse(SecretString ?? ''), 'configuration_invalid')
     } catch (cause) {
-      // The text itself must not travel: JSON.parse quotes what it could not read.
-      if (cause instanceof PostroomError) throw cause
+      // Nothing of the text may travel, wherever in it a secret was put by mistake; JSON.parse quotes what it cannot read.
+      const faults =
+        cause instanceof PostroomError
+          ? cause.errors.map(({ field, rule }) => ({ field: `OAuthApps.${field}`, rule }))
+          : [{ field: 'OAuthApps', rule: 'must be JSON in the format of POSTROOM_APPS' }]
       throw new PostroomError('configuration_invalid', {
-        errors: [
-          { field: 'OAuthApps', rule: 'must be JSON in the format of POSTROOM_APPS', found: '(not shown)' },
-        ],
+        errors: faults.map(fault => ({ ...fault, found: '(not shown)' })),
       })
     }
   }

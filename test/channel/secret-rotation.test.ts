@@ -8,9 +8,13 @@ import { openClientCredentials } from '../../functions/channel/client-credential
 import { openOAuthApps } from '../../functions/channel/oauth-apps.ts'
 import { refreshGrant } from '../../functions/channel/token-endpoint.ts'
 import { startKeysAndSecrets } from '../../infra/local/keys-and-secrets.ts'
-import { microsoftWith } from '../support/test-providers.ts'
+import { useEngines } from '../support/engines.ts'
+import { microsoftWith, providersWith } from '../support/test-providers.ts'
 import { textsOf, thrownBy } from '../support/thrown-error.ts'
 import { revoked, startTokenEndpoint } from '../support/token-endpoint.ts'
+import { addChannel, eventTypes, openWorkbench } from '../support/workbench.ts'
+
+const engines = useEngines()
 
 const secretArn = 'arn:aws:secretsmanager:us-east-1:000000000000:secret:OAuthApps'
 const refreshToken = 'refresh-token-of-this-test'
@@ -41,7 +45,7 @@ async function setUp(credential: object, { valid }: { valid: string[] }) {
   endpoint.accept(refreshToken)
   const app = await apps.get('microsoft')
   const entry = microsoftWith({ tokenEndpoint: endpoint.url })
-  return { endpoint, refresh: () => refreshGrant({ entry, app, tenantId: null }, refreshToken) }
+  return { apps, endpoint, refresh: () => refreshGrant({ entry, app, tenantId: null }, refreshToken) }
 }
 
 const shown = (requests: URLSearchParams[]) => requests.map(form => form.get('client_secret'))
@@ -57,6 +61,48 @@ test('a new secret that is refused costs one more call, and no mailbox', async (
   const { endpoint, refresh } = await setUp(both, { valid: ['old'] })
   expect((await refresh()).accessToken).toBe('access-1')
   expect(shown(endpoint.requests)).toEqual(['new', 'old'])
+})
+
+test('a new secret that is refused marks no mailbox, holds none back, and nobody is told', async () => {
+  const { apps, endpoint } = await setUp(both, { valid: ['old'] })
+  const providers = providersWith({ tokenEndpoint: endpoint.url })
+  const bench = openWorkbench(await engines.fresh(), { providers, apps })
+  const channels = await Promise.all(
+    ['refresh-a', 'refresh-b'].map(token => {
+      endpoint.accept(token)
+      return addChannel(bench, { tokens: { refreshToken: token } })
+    }),
+  )
+  bench.clock.advance(61 * 60_000)
+  for (const channel of channels) expect(await bench.tokens.accessToken(channel)).toMatch(/^access-/)
+  expect(await bench.breaker.shown(channels)).toEqual(channels)
+  expect(await bench.breaker.standing()).toEqual({ refusedApps: 0, recovered: [] })
+  expect(await eventTypes(bench)).toEqual([])
+})
+
+test.each([
+  ['in the place of the app', 'hunter2', 'OAuthApps.microsoft'],
+  ['under a name that is none', { clientId: 'a', key: 'hunter2' }, 'OAuthApps.microsoft.key'],
+  ['beside another proof', { clientId: 'a', clientSecret: 'hunter2', federated: {} }, 'OAuthApps.microsoft'],
+])('regression: a secret that was put %s was shown in the log', async (_where, app, field) => {
+  const engine = await startKeysAndSecrets({
+    port: 0,
+    masterKey: randomBytes(32),
+    keyArns: [],
+    secrets: new Map([[secretArn, JSON.stringify({ microsoft: app })]]),
+  })
+  onTestFinished(() => engine.close())
+  const credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+  const apps = openOAuthApps({
+    client: new SecretsManagerClient({ region: 'us-east-1', endpoint: engine.endpoint, credentials }),
+    secretArn,
+    credentials: openClientCredentials({ now: Date.now }),
+    now: Date.now,
+  })
+  const error = await thrownBy(() => apps.get('microsoft'))
+  expect(error.code).toBe('configuration_invalid')
+  expect(error.errors.map(fault => fault.field)).toContain(field)
+  expect(textsOf(error)).not.toContain('hunter2')
 })
 
 test('with neither taken, the app is refused, and no secret is repeated', async () => {
