@@ -1,10 +1,11 @@
 /**
  * What release 0.1.0 stored, recorded item by item from a run of test/system/every-call.ts on one machine, is read by the
  * code of today. That run ended without a webhook and no OAuth app was refused in it: those items were written by the
- * same commit's code into a table in memory. The file never changes: a change of shape takes a default or an upgrade
- * (readItem in channel/table.ts).
+ * same commit's code into a table in memory; a run that had both, and was killed, is in test/upgrade. The files never
+ * change: a change of shape takes a default or an upgrade (readItem in channel/table.ts).
  */
 
+import { readFile } from 'node:fs/promises'
 import { expect, test } from 'vitest'
 import { openAppBreaker } from '../../functions/channel/app-breaker.ts'
 import { openChannels } from '../../functions/channel/channels.ts'
@@ -23,6 +24,7 @@ import { openWebhooks } from '../../functions/channel/webhooks.ts'
 import { openCursors } from '../../functions/fetch/cursor.ts'
 import { openMinutes } from '../../functions/schedule/minutes.ts'
 import { openMemoryTable } from '../support/memory-table.ts'
+import type { Recording } from '../upgrade/recording.ts'
 import recorded from './release-0.1.0.json' with { type: 'json' }
 
 const nothing = async () => undefined
@@ -31,9 +33,12 @@ const now = () => Date.parse('2026-11-26T14:45:00Z')
 const afterTrials = () => Date.parse('2026-11-26T14:46:00Z')
 
 /** Fresh tables that hold what was recorded, with the nouns of today on them. */
-async function openRecorded(change: (item: Item) => Item = item => item) {
+async function openRecorded(
+  change: (item: Item) => Item = item => item,
+  items: (Key & Item)[] = recorded.main,
+) {
   const [main, secrets] = [openMemoryTable(), openMemoryTable()]
-  for (const item of recorded.main) await main.put({ pk: item.pk, sk: item.sk, ...change(item) })
+  for (const item of items) await main.put({ pk: item.pk, sk: item.sk, ...change(item) })
   for (const item of recorded.secrets) await secrets.put({ pk: item.pk, sk: item.sk, ...change(item) })
   const events = openEvents({ main, topic: openEventsTopic({ topicArn: '' }), now })
   return {
@@ -61,6 +66,10 @@ async function openRecorded(change: (item: Item) => Item = item => item) {
 const isOf = (begin: string, sk: string) => (item: Key) => item.pk.startsWith(begin) && item.sk.startsWith(sk)
 const idOf = ({ pk }: Key) => pk.slice(pk.indexOf('#') + 1)
 const keysOf = (begin: string, sk: string): Key[] => recorded.main.filter(isOf(begin, sk))
+/** Of the system that was killed. */
+const killed = (
+  JSON.parse(await readFile(new URL('../upgrade/release-0.1.0.json', import.meta.url), 'utf8')) as Recording
+).tables.flatMap(({ definition, items }) => (definition.TableName.includes('Main') ? items : []))
 
 /** Of each kind that has a reader of its own: how the item of this key is found. */
 const readers: [
@@ -81,6 +90,13 @@ const readers: [
 test.each(readers)('%s%s: every recorded item is read', async (begin, sk, read) => {
   const nouns = await openRecorded()
   const keys = keysOf(begin, sk)
+  expect(keys.length).toBeGreaterThan(0)
+  for (const key of keys) expect(await read(nouns, key), key.pk).toBeDefined()
+})
+
+test.each(readers)('%s%s: every item that a killed system left is read', async (begin, sk, read) => {
+  const nouns = await openRecorded(undefined, killed)
+  const keys = killed.filter(isOf(begin, sk))
   expect(keys.length).toBeGreaterThan(0)
   for (const key of keys) expect(await read(nouns, key), key.pk).toBeDefined()
 })
