@@ -8,9 +8,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { buildSync } from 'esbuild'
 import { bundle } from '../../infra/bundle.ts'
-import { writing } from '../../infra/bundle-writing.ts'
 import { localhostCertificate } from '../../infra/sandbox/certificate.ts'
 import {
   type ColdFunction,
@@ -21,6 +19,8 @@ import {
   startEmptyCloud,
 } from './cold-start.ts'
 import { type Benchmark, type Figure, median } from './figures.ts'
+import { firstMails } from './first-mail.ts'
+import { bundleInOneFile } from './one-file.ts'
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
@@ -82,22 +82,12 @@ export const cold: Benchmark = {
           starts.get(one.name)?.push({ ...start, answerMs: (answeredAtMs ?? Number.NaN) - start.begunAtMs })
         }
       }
-      return await figuresOf(all, starts)
+      return [...(await figuresOf(all, starts)), ...(await firstMails(progress, rounds))]
     } finally {
       cloud.close()
       await rm(floors, { recursive: true, force: true })
     }
   },
-}
-
-function bundleInOneFile(source: string, file: string): void {
-  buildSync({
-    ...writing,
-    sourcemap: false,
-    mainFields: ['module', 'main'],
-    entryPoints: [source],
-    outfile: file,
-  })
 }
 
 async function figuresOf(all: ColdFunction[], starts: Map<string, Start[]>): Promise<Figure[]> {
