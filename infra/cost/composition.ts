@@ -3,8 +3,9 @@
 import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import { assumed, saysOf } from './assumptions.ts'
-import { costOf, type Load } from './cost.ts'
+import { costOf } from './cost.ts'
 import { durations, weights } from './explain.ts'
+import type { Load } from './month.ts'
 import { counted, measuredCpuMs } from './units.ts'
 
 export function row(cells: (string | number)[]): string {

@@ -1,21 +1,13 @@
 /** What Postroom costs in a month, from the stack's own numbers: counted units, memory, batch size and list prices. */
 
 import { metricUnits } from '../../functions/channel/metrics.ts'
-import { mailboxesPerBatch } from '../../functions/channel/slots.ts'
 import { memoryMegabytes } from '../memory.ts'
 import type { FunctionFolder } from '../privileges.ts'
 import { type Assumed, assumed as usual } from './assumptions.ts'
 import { durationOf, secondsOf, secondsOfFetch } from './durations.ts'
+import { days, hours, type Load, monthOf } from './month.ts'
 import { alternatives, type PriceName, priceOf } from './prices.ts'
 import { counted, inTemplate, leftBehind, metricsOf, type Used, type Work } from './units.ts'
-
-export interface Load {
-  mailboxes: number
-  intervalMinutes: number
-  /** By each mailbox. */
-  sentPerDay: number
-  receivedPerDay: number
-}
 
 interface Line {
   service: string
@@ -35,9 +27,6 @@ export interface Cost {
   usdPerMailbox: number
   alternatives: { name: string; says: string; source: string; usd: number }[]
 }
-
-const days = 30
-const minutesPerMonth = days * 24 * 60
 
 const services: Record<PriceName, string> = {
   lambdaGigabyteSeconds: 'Lambda',
@@ -86,43 +75,12 @@ export function costOf(load: Load, assumed: Assumed = usual): Cost {
   }
 }
 
-function quantitiesOf(
-  { mailboxes, intervalMinutes, sentPerDay, receivedPerDay }: Load,
-  assumed: Assumed,
-): Record<PriceName, number> {
-  const polls = (mailboxes * minutesPerMonth) / intervalMinutes
-  // A minute's mailboxes are batched together: few of them do not fill a batch.
-  const perMinute = mailboxes / intervalMinutes
-  const fill = Math.min(mailboxesPerBatch, Math.max(1, perMinute))
-  const batches = polls / fill
-  const sent = mailboxes * sentPerDay * days
-  const received = mailboxes * receivedPerDay * days
-  // Of a mailbox that is polled less often than that, a token is not always refreshed.
-  const refreshes = mailboxes * Math.min(assumed.refreshesPerDay, 1440 / intervalMinutes) * days
-  const readTimes = mailboxes * Math.min(8, 1440 / intervalMinutes) * days
-  const events = sent + received
-  const times: Record<Work, number> = {
-    idlePoll: polls,
-    readTime: readTimes,
-    receivedMail: received,
-    acceptedMail: sent,
-    sentMail: sent,
-    minute: minutesPerMonth,
-    event: events,
-    refresh: refreshes,
-  }
-  const invocations: Record<FunctionFolder, number> = {
-    fetch: batches,
-    send: sent,
-    schedule: minutesPerMonth,
-    notify: events,
-    api: sent,
-    connect: 0,
-  }
+function quantitiesOf(load: Load, assumed: Assumed): Record<PriceName, number> {
+  const { times, events, batches, mailboxesOfBatch, invocations, environments } = monthOf(load, assumed)
   const each = (work: Work, folder: FunctionFolder) =>
     times[work] * secondsOf(durationOf(work, folder, assumed))
   const seconds: Record<FunctionFolder, number> = {
-    fetch: secondsOfFetch({ ...times, batches, mailboxesPerBatch: fill }, assumed),
+    fetch: secondsOfFetch({ ...times, batches, mailboxesPerBatch: mailboxesOfBatch }, assumed),
     send: each('sentMail', 'send'),
     schedule: each('minute', 'schedule'),
     notify: each('event', 'notify'),
@@ -132,18 +90,18 @@ function quantitiesOf(
   const folders = Object.keys(invocations) as FunctionFolder[]
   const sum = (of: (folder: FunctionFolder) => number) => folders.reduce((all, folder) => all + of(folder), 0)
   const allInvocations = sum(folder => invocations[folder])
-
   const works = Object.keys(times) as Work[]
   const used = (of: (used: Used) => number) =>
     works.reduce((all, work) => all + times[work] * of(counted[work]), 0)
   const storedBytes = (of: 'tableBytes' | 'bucketBytes') =>
-    assumed.monthsStored * (received * leftBehind.receivedMail[of] + sent * leftBehind.sentMail[of])
-  const environments = Math.max(1, perMinute / mailboxesPerBatch / 10)
+    assumed.monthsStored *
+    (times.receivedMail * leftBehind.receivedMail[of] + times.sentMail * leftBehind.sentMail[of])
+  const mailBytes = events * assumed.mailBytes * (1 + assumed.attachedShare)
   const pollers =
     inTemplate.queuesRead * assumed.pollersOfQueue +
     inTemplate.limitedQueuesRead * assumed.pollersOfLimitedQueue
   // XOAUTH2 is base64 (RFC 4648): four characters for three bytes.
-  const signInBytes = (polls + sent) * Math.ceil((assumed.tokenBytes * 4) / 3)
+  const signInBytes = (times.idlePoll + times.sentMail) * Math.ceil((assumed.tokenBytes * 4) / 3)
 
   return {
     lambdaGigabyteSeconds: sum(folder => (seconds[folder] * memoryMegabytes[folder]) / 1024),
@@ -151,30 +109,28 @@ function quantitiesOf(
     dynamodbReads: used(({ reads }) => reads),
     dynamodbWrites: used(({ writes }) => writes),
     // Each message of a queue is sent, received and deleted.
-    sqsRequests: 3 * (batches + sent + events) + pollers * longPollsOf(assumed),
+    sqsRequests: 3 * (batches + times.sentMail + events) + pollers * longPollsOf(assumed),
     dynamodbStoredBytes: storedBytes('tableBytes'),
     dynamodbRecoveryBytes: storedBytes('tableBytes'),
     snsPublishes: used(({ snsPublishes }) => snsPublishes),
     s3Puts: used(({ s3Puts }) => s3Puts) + events * assumed.attachmentsPerMail,
     s3Gets: used(({ s3Gets }) => s3Gets),
-    s3StoredBytes:
-      assumed.monthsStored * events * assumed.mailBytes * (1 + assumed.attachedShare) +
-      storedBytes('bucketBytes'),
-    httpCalls: sent,
-    schedulerInvocations: minutesPerMonth,
+    s3StoredBytes: assumed.monthsStored * mailBytes + storedBytes('bucketBytes'),
+    httpCalls: times.acceptedMail,
+    schedulerInvocations: times.minute,
     egressBytes:
       used(({ bytesOut }) => bytesOut) +
       used(({ roundTrips }) => roundTrips) * assumed.packetBytes +
       signInBytes +
-      refreshes * assumed.refreshBytes +
-      sent * assumed.mailBytes,
+      times.refresh * assumed.refreshBytes +
+      times.sentMail * assumed.mailBytes,
     logBytes: allInvocations * assumed.logBytes,
     logStoredBytes: (allInvocations * assumed.logBytes * inTemplate.logDays) / days,
-    kmsRequests: used(({ kmsCalls }) => kmsCalls) + days * 24 * assumed.unwrapsPerHour * environments,
+    kmsRequests: used(({ kmsCalls }) => kmsCalls) + hours * assumed.unwrapsPerHour * environments,
     kmsKeys: inTemplate.kmsKeys,
     // Of the first year; see the page.
     kmsRotations: 0,
-    secretReads: Math.min(refreshes, days * 24 * assumed.secretReadsPerHour * environments),
+    secretReads: Math.min(times.refresh, hours * assumed.secretReadsPerHour * environments),
     secrets: inTemplate.secrets,
     // An alarm over several queues is charged for each.
     alarms: inTemplate.alarmMetrics,
@@ -187,7 +143,7 @@ function quantitiesOf(
 /** A metric costs by the hour in which it is sent. Minutes and polls come regularly, mails by chance. */
 function metricMonths(times: Record<Work, number>, assumed: Assumed): number {
   const share = (work: Work) => {
-    const perHour = times[work] / (days * 24)
+    const perHour = times[work] / hours
     return work === 'minute' || work === 'idlePoll' ? Math.min(1, perHour) : 1 - Math.exp(-perHour)
   }
   const ofWork = Object.entries(metricsOf).map(([work, names]) => names.length * share(work as Work))
@@ -197,5 +153,5 @@ function metricMonths(times: Record<Work, number>, assumed: Assumed): number {
 
 /** How often one poller of Lambda's asks an empty queue in a month. */
 export function longPollsOf({ longPollSeconds }: Assumed): number {
-  return (days * 24 * 3600) / longPollSeconds
+  return (hours * 3600) / longPollSeconds
 }

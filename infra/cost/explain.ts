@@ -2,8 +2,9 @@
 
 import type { FunctionFolder } from '../privileges.ts'
 import { type Assumed, type AssumptionName, assumptionNames } from './assumptions.ts'
-import { costOf, type Load } from './cost.ts'
+import { costOf } from './cost.ts'
 import { type Duration, durationOf, secondsOf } from './durations.ts'
+import type { Load } from './month.ts'
 import type { Work } from './units.ts'
 
 /** Where each thing is done. What is left out costs AWS's units and hardly any time. */
