@@ -72,6 +72,8 @@ export interface ColdStart {
   begunAtMs: number
   initMs: number
   firstMs: number
+  /** Of both, on all threads. */
+  cpuMs: number
   residentMebibytes: number
 }
 

@@ -17,7 +17,7 @@ import { type RunningEngines, type Stores, startEngines } from '../support/runni
 import { addChannel } from '../support/workbench.ts'
 import type { MailIn } from './cold-floors/mail-in.ts'
 import type { MailOut } from './cold-floors/mail-out.ts'
-import { startCold } from './cold-start.ts'
+import { type ColdStart, startCold } from './cold-start.ts'
 import { type Figure, median } from './figures.ts'
 import { type MailServerUnderTest, startMailServer } from './mail-server.ts'
 import { bundleInOneFile } from './one-file.ts'
@@ -76,8 +76,8 @@ interface Ground extends SendingGround {
   stores: Stores
   /** The deployed bundle. */
   bundled: string
-  /** Starts a new process with this file. @returns milliseconds until its handler has answered */
-  first(file: string, event: object): Promise<number>
+  /** Starts a new process with this file, until its handler has answered. */
+  first(file: string, event: object): Promise<ColdStart>
   /** A data key, wrapped, for the floor to have unwrapped. */
   wrappedKey: string
 }
@@ -104,10 +104,9 @@ async function groundOf(name: string, { engines, server, sink, folder, certFile 
     stores,
     bundled,
     wrappedKey: Buffer.from(key.CiphertextBlob ?? []).toString('base64'),
-    async first(file, event) {
+    first(file, event) {
       const one = { name: file, file, environment, event }
-      const { initMs, firstMs } = await startCold(join(folder, 'process.mjs'), one)
-      return initMs + firstMs
+      return startCold(join(folder, 'process.mjs'), one)
     },
   }
 }
@@ -116,19 +115,22 @@ async function groundOf(name: string, { engines, server, sink, folder, certFile 
 async function compare(
   what: string,
   { rounds, progress }: Bench,
-  works: { ours(round: number): Promise<number>; floor(): Promise<number> },
+  works: { ours(round: number): Promise<ColdStart>; floor(): Promise<ColdStart> },
 ): Promise<Figure[]> {
-  const ours: number[] = []
-  const floor: number[] = []
+  const ours: ColdStart[] = []
+  const floor: ColdStart[] = []
   for (let round = 0; round < rounds; round++) {
     progress(`${what}, round ${round + 1} of ${rounds}`)
     if (round % 2 === 0) ours.push(await works.ours(round))
     floor.push(await works.floor())
     if (round % 2 === 1) ours.push(await works.ours(round))
   }
+  const wallMs = ({ initMs, firstMs }: ColdStart) => initMs + firstMs
+  const ratio = (of: (start: ColdStart) => number) => median(ours.map(of)) / median(floor.map(of))
   return [
-    { what: `${what}: loading and the whole first call`, value: median(ours), unit: 'ms' },
-    { what: `${what}: the same, to the bare libraries'`, value: median(ours) / median(floor), unit: 'ratio' },
+    { what: `${what}: loading and the whole first call`, value: median(ours.map(wallMs)), unit: 'ms' },
+    { what: `${what}: the same, to the bare libraries'`, value: ratio(wallMs), unit: 'ratio' },
+    { what: `${what}: its CPU, to theirs`, value: ratio(({ cpuMs }) => cpuMs), unit: 'ratio' },
   ]
 }
 
@@ -145,11 +147,11 @@ async function mailOut(bench: Bench): Promise<Figure[]> {
     ...{ table, bucket, objectKey, wrappedKey, topicArn, user, accessToken, from, to },
     port: sink.port,
   }
-  const sending = async (work: Promise<number>) => {
-    const ms = await work
+  const sending = async (work: Promise<ColdStart>) => {
+    const start = await work
     const { mails } = await sink.counts()
     if (mails !== 1) throw new Error(`${mails} mails were sent instead of one`)
-    return ms
+    return start
   }
   await sink.counts()
   return compare('first mail out', bench, {
@@ -179,11 +181,11 @@ async function mailIn(bench: Bench): Promise<Figure[]> {
     async ours(round) {
       mails.push(letter(round))
       await server.fill(user, mails)
-      const ms = await first(bundled, event)
+      const start = await first(bundled, event)
       const query = { channelId, direction: 'inbound', after: undefined, limit: 100 } as const
       const { items } = await ground.bench.messages.list(query)
       if (items.length !== mails.length) throw new Error(`${items.length} of ${mails.length} mails came`)
-      return ms
+      return start
     },
     floor: () => first(join(folder, 'mail-in.mjs'), mail),
   })
