@@ -63,8 +63,18 @@ export const eventSchema = v.object({
 
 export type PostroomEvent = v.InferOutput<typeof eventSchema>
 
-/** What an event about a message has. */
-const ofMessage = v.object({ message: v.object({ id: v.string() }) })
+const withFault = { fault: v.nullish(v.object({ code: v.string() })) }
+const aboutSchema = v.object({
+  message: v.optional(v.object({ id: v.string(), ...withFault })),
+  channel: v.optional(v.object({ auth: v.optional(v.object(withFault)) })),
+  ...withFault,
+})
+
+/** Which message it is about, and the code of what went wrong, where the event has them. */
+function toBeLogged(data: unknown): { messageId?: string; code?: string } {
+  const { message, channel, fault } = check(aboutSchema, data).data ?? {}
+  return { messageId: message?.id, code: (fault ?? message?.fault ?? channel?.auth?.fault)?.code }
+}
 
 /** How long the log is kept. */
 const retentionSeconds = 30 * 24 * 3600
@@ -123,9 +133,8 @@ export function openEvents({ main, topic, now }: EventServices): Events {
         // Written too late for its place: readers may have passed it, so it moves to a new one.
         rewrite = now() - takenAtMs > settleMs / 2
       } while (rewrite)
-      const messageId = check(ofMessage, event.data).data?.message.id
       const { type, accountId, channelId } = event
-      log({ event: 'told', type, eventId: id, accountId, channelId, messageId })
+      log({ event: 'told', type, eventId: id, accountId, channelId, ...toBeLogged(event.data) })
     },
 
     async find(id) {

@@ -76,7 +76,6 @@ const known = new Set([
   ...[forgetSchema, reparseSchema].flatMap(({ entries }) => Object.keys(entries)),
   // Of an event and of a message of a queue.
   'fault',
-  'fault.code',
   'idempotencyKey',
   'code',
   // What `npm start` writes, and what a shell is told.
