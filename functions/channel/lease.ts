@@ -71,13 +71,24 @@ async function tryLease(key: Key, holder: string, { main, now }: LeaseServices):
   let noteToLeave: () => unknown = () => note
   let renewedAtMs = takenAtMs
   let isLost = false
+  let isReleased = false
+  let lastWrite: Promise<unknown> = Promise.resolve()
 
-  async function renew(): Promise<void> {
-    const atMs = now()
-    const set = { untilMs: atMs + leaseMs, note: noteToLeave() }
-    if (await main.update(key, { set }, { equals: { holder } })) renewedAtMs = atMs
-    else isLost = true
+  /** One after the other: a renewal that landed behind the release would hold the lease for a drain that is over. */
+  function inTurn<T>(write: () => Promise<T>): Promise<T> {
+    const next = lastWrite.then(write, write)
+    lastWrite = next
+    return next
   }
+
+  const renew = () =>
+    inTurn(async () => {
+      if (isReleased) return
+      const atMs = now()
+      const set = { untilMs: atMs + leaseMs, note: noteToLeave() }
+      if (await main.update(key, { set }, { equals: { holder } })) renewedAtMs = atMs
+      else isLost = true
+    })
   // For the time in which a slow server is waited for. A renewal that fails is tried again at the next turn.
   const renewal = setInterval(() => void renew().catch(() => undefined), renewEveryMs)
 
@@ -94,19 +105,17 @@ async function tryLease(key: Key, holder: string, { main, now }: LeaseServices):
     },
 
     async release() {
-      const set = { untilMs: 0, note: noteToLeave() }
-      if (await main.update(key, { set }, { equals: { holder, bell } })) {
-        clearInterval(renewal)
-        return true
-      }
-      const current = await main.get(key)
-      const lease = current && readItem(leaseSchema, current)
-      if (lease?.holder !== holder) {
-        clearInterval(renewal)
-        return true
-      }
-      bell = lease.bell
-      return false
+      isReleased = await inTurn(async () => {
+        const set = { untilMs: 0, note: noteToLeave() }
+        if (await main.update(key, { set }, { equals: { holder, bell } })) return true
+        const current = await main.get(key)
+        const lease = current && readItem(leaseSchema, current)
+        if (lease?.holder !== holder) return true
+        bell = lease.bell
+        return false
+      })
+      if (isReleased) clearInterval(renewal)
+      return isReleased
     },
 
     abandon: () => clearInterval(renewal),

@@ -1,8 +1,10 @@
 /** The lease: one drain per channel, and no bell unheard. */
 
-import { beforeEach, expect, onTestFinished, test } from 'vitest'
+import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { type Lease, leaseKeys, takeLease } from '../../functions/channel/lease.ts'
+import type { Table } from '../../functions/channel/table.ts'
 import { useEngines } from '../support/engines.ts'
+import { openMemoryTable } from '../support/memory-table.ts'
 import { openWorkbench, type Workbench } from '../support/workbench.ts'
 
 const engines = useEngines()
@@ -83,4 +85,54 @@ test('old rings do not wake a drain that comes after them', async () => {
   await first.release()
   const second = await taken('c')
   expect(await second.release()).toBe(true)
+})
+
+describe('a renewal by the clock', () => {
+  /** A table whose renewals take longer than anything else. */
+  function slowToRenew(main: Table): Table {
+    return {
+      ...main,
+      async update(key, change, condition) {
+        const isRenewal = change.add === undefined && change.set?.untilMs !== 0
+        if (isRenewal) for (let turn = 0; turn < 20; turn++) await main.get(key)
+        return main.update(key, change, condition)
+      },
+    }
+  }
+
+  async function start() {
+    vi.useFakeTimers()
+    onTestFinished(() => void vi.useRealTimers())
+    const services = { main: slowToRenew(openMemoryTable()), now: Date.now }
+    const key = leaseKeys.outbox('ch_1')
+    const lease = await takeLease(key, 'a', services)
+    if (!lease) throw new Error('Nobody has it')
+    return { lease, next: () => takeLease(key, 'b', services) }
+  }
+
+  // A drain of ten seconds or more that ended just then left its channel held for another thirty, and mail waited.
+  test('that is under way when the lease is released does not take it back', async () => {
+    const { lease, next } = await start()
+    vi.advanceTimersByTime(10_000)
+    expect(await lease.release()).toBe(true)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await next()).toBeDefined()
+  })
+
+  test('that comes while the lease is being released does not take it back', async () => {
+    const { lease, next } = await start()
+    const releasing = lease.release()
+    vi.advanceTimersByTime(10_000)
+    expect(await releasing).toBe(true)
+    await vi.advanceTimersByTimeAsync(100)
+    expect(await next()).toBeDefined()
+  })
+
+  test('goes on after a release that the bell has kept from being one', async () => {
+    const { lease, next } = await start()
+    expect(await next()).toBeUndefined()
+    expect(await lease.release()).toBe(false)
+    for (let seconds = 0; seconds < 60; seconds += 10) await vi.advanceTimersByTimeAsync(10_000)
+    expect(await next()).toBeUndefined()
+  })
 })
