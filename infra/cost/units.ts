@@ -95,15 +95,16 @@ export type Work = keyof typeof counted
 
 /**
  * Milliseconds of CPU in the deployed bundles, warm, on one thread of a shared x86 machine with two cores, Node 24, 2026-11-27:
- * `npm run bench -- cost`. The AWS SDK's share is in it, over HTTP instead of HTTPS.
+ * `npm run bench -- cost`, the middle of two runs, which differed by a tenth at most; only for a mail received they were 21 and
+ * 31. The AWS SDK's share is in it, over HTTP instead of HTTPS.
  */
 export const measuredCpuMs: Record<Exclude<Work, 'readTime' | 'refresh'>, number> = {
   idlePoll: 8.2,
-  receivedMail: 31,
+  receivedMail: 26,
   acceptedMail: 20,
   sentMail: 35,
   minute: 26,
-  event: 4.6,
+  event: 4.8,
 }
 
 /** Counted: what a mail leaves in both tables and in the bucket, beside its raw bytes; texts of 2 KB and no attachment. */

@@ -22,6 +22,8 @@ const rounds = 5
 const warmUps = 3
 /** As many as are polled by one invocation. */
 const mailboxes = 50
+/** As the queue's mapping gives them to `send`. */
+const doorbellsAtOnce = 10
 const mailBytes = 75_000
 const text = 'The order has not come yet. '.repeat(75)
 
@@ -166,9 +168,11 @@ async function sent(bench: Bench): Promise<Figure> {
       times: mailboxes,
       async work() {
         // One mail a mailbox; a drain has one session.
-        const event = await ground.queue(mailboxes, 'x'.repeat(mailBytes))
+        const { Records } = await ground.queue(mailboxes, 'x'.repeat(mailBytes))
         await bench.sink.counts()
-        const cpuMs = await ground.invoke(event)
+        let cpuMs = 0
+        for (let from = 0; from < Records.length; from += doorbellsAtOnce)
+          cpuMs += await ground.invoke({ Records: Records.slice(from, from + doorbellsAtOnce) })
         const { mails, connections } = await bench.sink.counts()
         if (mails !== mailboxes || connections !== mailboxes) throw new Error(`${mails} mails were sent`)
         return cpuMs

@@ -35,7 +35,7 @@ export interface SendingGround {
   environment: Record<string, string>
   channels: Channel[]
   /** Accepts a reply for each of the channels in turn. @returns the event that rings for them all */
-  queue(count: number, text: string): Promise<object>
+  queue(count: number, text: string): Promise<{ Records: object[] }>
 }
 
 export async function openSendingGround(
