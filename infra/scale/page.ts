@@ -131,7 +131,7 @@ ${firstOnes(load)}
 Quotas are what AWS gives an account in a region before it is asked for more. "Usual" is before the outage; "peak" the fullest
 second after it, or the fullest minute for what runs for seconds. Both are for ${count} mailboxes. "Full at" is where the peak
 reaches the limit if it grows as the mailboxes do; where more waits in a queue and is late, where the usual does. What is refused
-is tried again. Units are counted (\`test/infra/cost-units.test.ts\`, \`test/infra/quota-units.test.ts\`), durations are those of
+is tried again, a call of the API by whoever makes it. Units are counted (\`test/infra/cost-units.test.ts\`, \`test/infra/quota-units.test.ts\`), durations are those of
 [cost.md](cost.md), and one webhook hears of every mail. The fullest seconds of all kinds are taken for the same one.
 
 | limit | of it | usual | peak | full at | then |
