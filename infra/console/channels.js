@@ -97,7 +97,7 @@ function factsOf(channel) {
     {
       name: 'Last fetched',
       value: lastFetchedAt ? exactWhenText(lastFetchedAt) : 'nothing yet',
-      hint: 'to three hours, while no mail comes',
+      hint: lastFetchedAt ? 'up to three hours behind while no mail comes' : '',
     },
   ]
 }

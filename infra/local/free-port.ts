@@ -19,3 +19,16 @@ export async function requireFree(port: number): Promise<void> {
   await listenOnLoopback(server, port)
   await new Promise(resolve => server.close(resolve))
 }
+
+/**
+ * The port after one that was chosen, so that pages can tell it in advance.
+ * @param port 0 where none was chosen
+ * @returns 0, which takes any, where none was chosen or somebody listens there
+ */
+export async function portBeside(port: number): Promise<number> {
+  if (port === 0) return 0
+  return requireFree(port + 1).then(
+    () => port + 1,
+    () => 0,
+  )
+}

@@ -10,7 +10,7 @@ import { type Sandbox, startSandbox } from '../sandbox/sandbox.ts'
 import { type Cloud, startCloud } from './cloud.ts'
 import { consolePages } from './console-pages.ts'
 import type { Boot } from './execution-environment.ts'
-import { freePort, requireFree } from './free-port.ts'
+import { freePort, portBeside, requireFree } from './free-port.ts'
 import { errorCodeOf, LocalError } from './local-error.ts'
 import { loopbackAddress } from './loopback.ts'
 import type { Settings } from './settings.ts'
@@ -147,7 +147,7 @@ async function sandboxFor(
   const folder = join(settings.folder, 'sandbox')
   return startSandbox({
     folder,
-    ports: ports.sandbox,
+    ports: { ...ports.sandbox, http: ports.sandbox.http || (await portBeside(settings.port)) },
     certificate: await localhostCertificate(folder),
     redirectUris: {
       microsoft: `${url}/oauth/microsoft/callback`,
