@@ -207,8 +207,8 @@ test('webhooks get what they have not got, signed with the secret that the relea
   for (const path of paths) {
     const ids = idsAt(path)
     expect(ids.length).toBeGreaterThan(0)
+    // What was in hand when the power went may come twice, under the one id; what was taken does not come again.
     expect(ids.filter(id => told.taken[path].includes(id))).toEqual([])
-    expect(new Set(ids).size).toBe(ids.length)
   }
   const secretOf = (path: string) =>
     told.secrets[told.webhooks.find(({ url }: Json) => url.endsWith(path)).id]
