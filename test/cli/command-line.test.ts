@@ -1,3 +1,7 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { commonOptions, exitCodes, exitMeanings } from '../../infra/cli/command.ts'
 import { commands } from '../../infra/cli/commands.ts'
@@ -61,3 +65,13 @@ test('a URL that is none is a wrong call', async () => {
 function escaped(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }
+
+// `cost --explain | head` ended with Node's own words about a broken pipe, and its code for a crash.
+test('who reads along may have had enough, which is no trouble', async () => {
+  const script = fileURLToPath(new URL('../../infra/cli/postroom.ts', import.meta.url))
+  const child = spawn(process.execPath, ['--experimental-strip-types', '--no-warnings', script, 'help'])
+  child.stdout.destroy()
+  const said = text(child.stderr)
+  expect(await once(child, 'close')).toEqual([exitCodes.done, null])
+  expect(await said).toBe('')
+})
