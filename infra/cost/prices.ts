@@ -44,7 +44,7 @@ const prices = {
     ],
   },
   logBytes: { usd: 0.5, per: gigabyte, freePerMonth: 5 * gigabyte },
-  logStoredBytes: { usd: 0.03, per: gigabyte, freePerMonth: 0 },
+  logStoredBytes: { usd: 0.03, per: gigabyte, freePerMonth: 5 * gigabyte },
   kmsRequests: { usd: 0.03, per: 10_000, freePerMonth: 20_000 },
   kmsKeys: { usd: 1, per: 1, freePerMonth: 0 },
   /**
