@@ -1,5 +1,6 @@
 /** Receivers that are well, slow, dead, lying or redirecting: each event arrives, and no receiver delays another. */
 
+import type { ServerResponse } from 'node:http'
 import { Webhook as Verifier } from 'standardwebhooks'
 import { beforeEach, expect, test } from 'vitest'
 import { apiCaller } from '../support/api-caller.ts'
@@ -47,6 +48,24 @@ test('events arrive in the order in which they happened', async () => {
   for (const subject of ['1', '2', '3', '4', '5']) ids.push(await hooks.happen(subject))
   await hooks.settle()
   expect(receiver.ids()).toEqual(ids)
+})
+
+test('a webhook is posted one event after the other, also where another invocation hears of the next', async () => {
+  // The first post must not run out of time on a busy machine.
+  const patient = webhookBench({ ...bench, webhookTimeoutMs: 30_000 })
+  await patient.add(receiver.url)
+  const posted = Promise.withResolvers<ServerResponse>()
+  receiver.behave(posted.resolve)
+  const first = await patient.happen('1')
+  const ofTheFirst = patient.settle()
+  const response = await posted.promise
+  receiver.behave(answers.ok)
+  const second = await patient.happen('2')
+  await patient.settle()
+  expect(receiver.ids()).toEqual([first])
+  answers.ok(response)
+  await ofTheFirst
+  expect(receiver.ids()).toEqual([first, second])
 })
 
 test('an event told twice by the topic while it waits is one delivery', async () => {
