@@ -74,12 +74,12 @@ export class PostroomData extends Construct {
         },
       ],
     })
-    this.main = tables.main ? this.replaced(main, 'RestoredMain', tables.main) : main
+    this.main = tables.main ? TableV2.fromTableName(this, 'RestoredMain', tables.main) : main
 
     // Tokens, OAuth verifiers and wrapped data keys: a table of its own, so that IAM can tell
     // "may read channels" from "may read tokens".
     const secrets = new TableV2(this, 'Secrets', tableDefaults)
-    this.secrets = tables.secrets ? this.replaced(secrets, 'RestoredSecrets', tables.secrets) : secrets
+    this.secrets = tables.secrets ? TableV2.fromTableName(this, 'RestoredSecrets', tables.secrets) : secrets
 
     this.tokenKey = new Key(this, 'TokenKey', {
       description: 'Wraps the data keys under which Postroom encrypts OAuth tokens',
@@ -115,6 +115,11 @@ export class PostroomData extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     })
 
+    // CDK exports to another stack what that imports at the moment. This one is deployed first, and CloudFormation takes no
+    // export away that a deployed stack still imports: what the configuration may do without stays exported.
+    const imported = [main, secrets].flatMap(({ tableName, tableArn }) => [tableName, tableArn])
+    for (const value of [...imported, this.mail.bucketRegionalDomainName]) Stack.of(this).exportValue(value)
+
     new CfnOutput(this, 'LeftByPostroomData', {
       value: [
         main.tableArn,
@@ -126,14 +131,5 @@ export class PostroomData extends Construct {
       ].join(' '),
       description: 'What stays when this stack is removed: see infra/deploy.md, Removing it',
     })
-  }
-
-  /**
-   * The table of that name in place of one made here, which stays. The stack is deployed before the one that uses it, and
-   * CloudFormation takes no export away that another stack still imports: what was exported of the table stays so.
-   */
-  private replaced(made: TableV2, id: string, name: string): ITableV2 {
-    for (const value of [made.tableName, made.tableArn]) Stack.of(this).exportValue(value)
-    return TableV2.fromTableName(this, id, name)
   }
 }
