@@ -27,6 +27,8 @@ export async function runCommandLine(
 ): Promise<ExitCode> {
   let command: Command | undefined
   try {
+    // Known before its options are read, so that the help shown with a wrong one is its own.
+    command = findCommand(words)
     const given = parseWords(words)
     command = findCommand(given.positionals)
     const terminal = openTerminal(streams, { json: given.values.json === true })
@@ -75,7 +77,12 @@ function parseWords(words: string[]) {
       options: Object.fromEntries(known) as Record<string, { type: 'string' | 'boolean'; multiple: boolean }>,
     })
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'unknown')
+    if (!(error instanceof Error)) throw error
+    // Of an unknown option Node goes on to explain how it might be meant as a word: no command takes such a one.
+    const { code } = error as NodeJS.ErrnoException
+    throw new UsageError(
+      code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? `${error.message.split('. ')[0]}.` : error.message,
+    )
   }
 }
 

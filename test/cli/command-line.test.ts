@@ -49,6 +49,11 @@ test.each([
   expect(stderr).toContain('Usage: npm run postroom')
 })
 
+test('regression: an unknown option was told in a half sentence with the whole help; now with that of its command', async () => {
+  const { stderr } = await runCli(['events', '--acount', 'acme'])
+  expect(stderr).toMatch(/^Unknown option '--acount'\.\n\nUsage: npm run postroom -- events /)
+})
+
 test('a Postroom that does not answer is told with its URL, and exit code 5', async () => {
   const environment = { POSTROOM_URL: 'http://127.0.0.1:1', POSTROOM_API_KEY: 'k' }
   const { code, stderr } = await runCli(['channels'], { environment })
